@@ -1,0 +1,89 @@
+/**
+ * The targets, and how each is read on another machine than the one on which they were set.
+ *
+ * A target is scaled by what bounds the workload (README.md says why): a figure whose cost is a request's scales with Ch, one
+ * whose cost is JSON with Cj, and W1 - where one client waits for every sync in turn - is a sum of two times, one of
+ * the disk and one of the processor, each scaled by its own calibrator.
+ */
+import type { Calibrators } from './calibrators.ts';
+
+export type CalibratorName = keyof Calibrators;
+
+/** The calibrators of the machine on which the targets were set; Cj as Node 24 gives it, on which the project runs. */
+export const reference: Calibrators = { Cf: 5500, Ch: 80_000, Cj: 4_500_000, Ca: 1_260_000 };
+
+export interface TargetFigure {
+  readonly workload: string;
+  readonly figure: string;
+  readonly unit: '/s' | 'points/s' | 'ms';
+  readonly better: 'more' | 'less';
+  readonly must: number;
+  readonly stretch: number | undefined;
+  /** The calibrator whose share is printed. */
+  readonly per: CalibratorName;
+  /** `value` on the reference machine, read on this one. */
+  readonly here: (value: number, calibrators: Calibrators) => number;
+}
+
+function rateBy(per: CalibratorName): TargetFigure['here'] {
+  return (value, calibrators) => (value * calibrators[per]) / reference[per];
+}
+
+function timeBy(per: CalibratorName): TargetFigure['here'] {
+  return (value, calibrators) => (value * reference[per]) / calibrators[per];
+}
+
+/** Milliseconds of one sync and of all else, each on this machine's own scale. */
+function syncAndProcessorMs(ms: number, { Cf, Ch }: Calibrators): number {
+  const processorMs = ms - 1000 / reference.Cf;
+  return 1000 / Cf + (processorMs * reference.Ch) / Ch;
+}
+
+function sequentialRate(value: number, calibrators: Calibrators): number {
+  return 1000 / syncAndProcessorMs(1000 / value, calibrators);
+}
+
+function figure(workload: string, name: string, rest: Omit<TargetFigure, 'workload' | 'figure'>): TargetFigure {
+  return { workload, figure: name, ...rest };
+}
+
+const rate = { unit: '/s', better: 'more' } as const;
+const time = { unit: 'ms', better: 'less' } as const;
+
+export const targets = {
+  w1Rate: figure('W1', 'rate', { ...rate, must: 2500, stretch: 4500, per: 'Ch', here: sequentialRate }),
+  w1P50: figure('W1', 'p50', { ...time, must: 0.5, stretch: undefined, per: 'Ch', here: syncAndProcessorMs }),
+  w2Rate: figure('W2', 'rate', { ...rate, must: 25_000, stretch: 60_000, per: 'Ch', here: rateBy('Ch') }),
+  w2P99: figure('W2', 'p99', { ...time, must: 10, stretch: undefined, per: 'Ch', here: timeBy('Ch') }),
+  w3Rate: figure('W3', 'rate', { ...rate, must: 10_000, stretch: 30_000, per: 'Ch', here: rateBy('Ch') }),
+  w4Points: figure('W4', 'points', {
+    unit: 'points/s',
+    better: 'more',
+    must: 600_000,
+    stretch: 1_500_000,
+    per: 'Cj',
+    here: rateBy('Cj'),
+  }),
+  w5Rate: figure('W5', 'rate', { ...rate, must: 8000, stretch: 18_000, per: 'Ch', here: rateBy('Ch') }),
+  w7P50: figure('W7', 'p50', { ...time, must: 5, stretch: 2, per: 'Ch', here: timeBy('Ch') }),
+  w10First: figure('W10', 'first page p50', { ...time, must: 20, stretch: 10, per: 'Cj', here: timeBy('Cj') }),
+  w10Middle: figure('W10', 'middle page p50', { ...time, must: 20, stretch: 10, per: 'Cj', here: timeBy('Cj') }),
+  w10Last: figure('W10', 'last page p50', { ...time, must: 20, stretch: 10, per: 'Cj', here: timeBy('Cj') }),
+} as const satisfies Record<string, TargetFigure>;
+
+export type Verdict = 'met' | 'met here' | 'not met';
+
+/** `met` by the absolute figure, `met here` by the one read on this machine alone. */
+export function judge(target: TargetFigure, value: number, calibrators: Calibrators): Verdict {
+  const reaches = (wanted: number): boolean => (target.better === 'more' ? value >= wanted : value <= wanted);
+  if (reaches(target.must)) return 'met';
+  return reaches(target.here(target.must, calibrators)) ? 'met here' : 'not met';
+}
+
+/**
+ * The figure as a share of its calibrator: for a rate, work done per unit of the calibrator; for a time, how many units of
+ * the calibrator fit into it.
+ */
+export function ratioOf(target: TargetFigure, value: number, calibrators: Calibrators): number {
+  return target.unit === 'ms' ? (value / 1000) * calibrators[target.per] : value / calibrators[target.per];
+}

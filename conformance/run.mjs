@@ -1,0 +1,152 @@
+// Runs unmodified MLflow clients, each in an environment of its own, against a tracking server.
+//
+//   node conformance/run.mjs [--url URI] [--only CLIENT[,CLIENT...]]
+//
+// Without --url it starts the server of this checkout on a free loopback port. Each test is one line, `ok - …` or
+// `not ok - …`; the last line is `N passed, N failed`.
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { javaEnvironment, output, pythonEnvironment } from './environments.mjs';
+import { isWell, startServer } from './server.mjs';
+
+const here = import.meta.dirname;
+const clientLimitMs = 10 * 60_000;
+
+// Each client: how to start its suites against an address. They print their own lines.
+const clients = {
+  python3: (url, temporary) => pythonSuites('python3', 'python3', url, temporary, ['--ignore=test_training.py']),
+  python2: (url, temporary) => pythonSuites('python2', 'python2', url, temporary, ['--ignore=test_training.py']),
+  skinny: (url, temporary) => pythonSuites('skinny', 'skinny', url, temporary, ['--ignore=test_training.py']),
+  java: javaSuites,
+  training: (url, temporary) => pythonSuites('training', 'python3', url, temporary, ['test_training.py']),
+};
+
+async function pythonSuites(label, environment, url, temporary, which) {
+  const python = await pythonEnvironment(environment);
+  const quiet = ['-p', 'no:cacheprovider', '-qq', '--no-header', '--no-summary', '-o', 'console_output_style=classic'];
+  const addressed = ['--tracking-uri', url, '--label', label, '--basetemp', join(temporary, 'pytest')];
+  return {
+    program: python,
+    args: ['-m', 'pytest', ...quiet, ...addressed, ...which],
+    cwd: join(here, 'python'),
+    path: [],
+  };
+}
+
+async function javaSuites(url, temporary) {
+  const jars = join(await javaEnvironment(), '*');
+  // For proxied artifacts the Java client runs `python -m mlflow…`.
+  const python = await pythonEnvironment('python3');
+  const classes = join(temporary, 'classes');
+  const sources = readdirSync(join(here, 'java')).filter((file) => file.endsWith('.java'));
+  await output('javac', ['-nowarn', '-encoding', 'UTF-8', '-d', classes, '-cp', jars, ...sources], {
+    cwd: join(here, 'java'),
+  });
+  const flags = ['-Dfile.encoding=UTF-8', `-Djava.io.tmpdir=${temporary}`];
+  const args = [...flags, '-cp', [classes, jars].join(delimiter), 'Conformance', url];
+  return { program: 'java', args, cwd: temporary, path: [dirname(python)] };
+}
+
+/** The clients get nothing of the caller's MLflow settings; they fail early, and they tell nobody that they ran. */
+function clientEnvironment(temporary, path) {
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^(MLFLOW|DATABRICKS|PYTHON|VIRTUAL_ENV)/.test(name),
+  );
+  return {
+    ...Object.fromEntries(inherited),
+    PATH: [...path, process.env.PATH].join(delimiter),
+    TMPDIR: temporary,
+    LC_ALL: 'C.UTF-8',
+    NO_PROXY: '127.0.0.1,localhost',
+    no_proxy: '127.0.0.1,localhost',
+    DO_NOT_TRACK: 'true',
+    MLFLOW_DISABLE_TELEMETRY: 'true',
+    MLFLOW_HTTP_REQUEST_MAX_RETRIES: '2',
+    MLFLOW_HTTP_REQUEST_TIMEOUT: '30',
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR: 'false',
+    PYTHONDONTWRITEBYTECODE: '1',
+  };
+}
+
+/** Runs one client and counts its lines. A client that ends badly without saying why has failed once. */
+async function runClient(name, url, temporary) {
+  const count = { passed: 0, failed: 0, inapplicable: 0 };
+  const fail = (what, detail) => {
+    count.failed += 1;
+    console.log(`not ok - ${name}: ${what}\n${String(detail).replace(/^/gm, '    ')}`);
+  };
+  mkdirSync(temporary, { recursive: true });
+  let suites;
+  try {
+    suites = await clients[name](url, temporary);
+  } catch (error) {
+    fail('its environment can be made', error.message);
+    return count;
+  }
+  const child = spawn(suites.program, suites.args, {
+    cwd: suites.cwd,
+    env: clientEnvironment(temporary, suites.path),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: clientLimitMs,
+  });
+  let complaints = '';
+  child.stderr.on('data', (data) => (complaints = (complaints + data).slice(-5000)));
+  const ended = new Promise((resolve) =>
+    child.on('close', (status, signal) => resolve(signal ?? status)).on('error', resolve),
+  );
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (/^ok .* # SKIP /.test(line)) count.inapplicable += 1;
+    else if (line.startsWith('ok ')) count.passed += 1;
+    else if (line.startsWith('not ok ')) count.failed += 1;
+    if (line.trim() !== '') console.log(line);
+  }
+  const status = await ended;
+  if (status !== 0 && count.failed === 0) fail(`its suites run to their end (${status})`, complaints);
+  if (count.passed + count.failed === 0) fail('its suites hold tests', complaints);
+  return count;
+}
+
+function selected(only) {
+  const names = only === undefined ? Object.keys(clients) : only.split(',');
+  const unknown = names.filter((name) => !(name in clients));
+  if (unknown.length === 0) return names;
+  console.error(`There is no client '${unknown.join(', ')}': --only takes ${Object.keys(clients).join(', ')}.`);
+  process.exit(2);
+}
+
+const { values: options } = parseArgs({ options: { url: { type: 'string' }, only: { type: 'string' } } });
+const names = selected(options.only);
+const temporary = mkdtempSync(join(tmpdir(), 'lazuli-conformance-'));
+const total = { passed: 0, failed: 0 };
+let server;
+try {
+  server = options.url === undefined ? await startServer(temporary) : undefined;
+  const url = (server?.url ?? options.url).replace(/\/+$/, '');
+  if (!(await isWell(url))) throw new Error(`nothing answers at ${url}/health`);
+  const summary = [];
+  for (const name of names) {
+    const start = Date.now();
+    const count = await runClient(name, url, join(temporary, name));
+    total.passed += count.passed;
+    total.failed += count.failed;
+    const seconds = ((Date.now() - start) / 1000).toFixed(0);
+    summary.push(
+      `# ${name}: ${count.passed} ok, ${count.failed} not ok, ${count.inapplicable} inapplicable, ${seconds} s`,
+    );
+  }
+  console.log(summary.join('\n'));
+} catch (error) {
+  total.failed += 1;
+  console.log(`not ok - server: it runs\n${error.message.replace(/^/gm, '    ')}`);
+} finally {
+  if (total.failed > 0 && server !== undefined)
+    console.log(`# what the server's log complains about:\n${server.logTail().replace(/^/gm, '#   ')}`);
+  await server?.stop();
+  rmSync(temporary, { recursive: true, force: true });
+}
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;

@@ -1,0 +1,76 @@
+// Starts the server under test as a user would: the command, a free port, an empty data directory.
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const root = join(import.meta.dirname, '..');
+const startLimitMs = 30_000;
+const stopLimitMs = 10_000;
+
+/** A running server: its address, what its log complains about, and `stop`. */
+export async function startServer(folder) {
+  const node = join(root, 'node_modules', '.bin', 'node');
+  if (!existsSync(node)) throw new Error("the project is not installed: run 'npm ci' first");
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const logFile = join(folder, 'server.log');
+  const log = openSync(logFile, 'w');
+  const args = ['packages/cli/bin/lazuli.js', 'serve', '--port', String(port), '--data-dir', join(folder, 'data')];
+  const child = spawn(node, args, { cwd: root, stdio: ['ignore', log, log] });
+  closeSync(log);
+  const ended = new Promise((resolve) => child.on('close', resolve).on('error', resolve));
+  const logTail = () => complaints(readFileSync(logFile, 'utf8'));
+
+  async function stop() {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGTERM');
+    const late = setTimeout(() => child.kill('SIGKILL'), stopLimitMs);
+    await ended;
+    clearTimeout(late);
+  }
+
+  for (const limit = Date.now() + startLimitMs; Date.now() < limit; await sleep(100)) {
+    if (child.exitCode !== null || child.signalCode !== null) break;
+    if (await isWell(url)) return { url, logTail, stop };
+  }
+  await stop();
+  throw new Error(`the server did not answer ${url}/health within ${startLimitMs / 1000} s:\n${logTail()}`);
+}
+
+/** The last lines of a log that are no everyday ones: structured lines from `warn` (40) on, and everything unstructured. */
+function complaints(log) {
+  const everyday = (line) => {
+    try {
+      return JSON.parse(line).level < 40;
+    } catch {
+      return false;
+    }
+  };
+  return log
+    .trimEnd()
+    .split('\n')
+    .filter((line) => !everyday(line))
+    .slice(-30)
+    .join('\n');
+}
+
+export async function isWell(url) {
+  try {
+    return (await fetch(`${url}/health`)).ok;
+  } catch {
+    return false;
+  }
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.on('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,75 @@
+import { Command, CommanderError } from 'commander';
+import manifest from '../package.json' with { type: 'json' };
+import { CommandError, type Output } from './output.ts';
+
+/** What a command gets from the world around it. */
+export interface Surroundings {
+  readonly output: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly workingDir: string;
+}
+
+/** A command: a line for the overview, and the module that knows its options, which is loaded when it is called. */
+interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<(command: Command, surroundings: Surroundings) => void>;
+}
+
+export const version: string = manifest.version;
+
+const entries: readonly CommandEntry[] = [
+  {
+    name: 'serve',
+    summary: 'Start a tracking server',
+    load: async () => (await import('./commands/serve.ts')).describeServe,
+  },
+  {
+    name: 'token',
+    summary: 'Create, list and revoke API tokens',
+    load: async () => (await import('./commands/token.ts')).describeToken,
+  },
+];
+
+const examples = `
+Examples:
+  lazuli serve                                     a server on http://127.0.0.1:5000, data in ./lazuli-data
+  lazuli serve --port 5001 --data-dir ./elsewhere
+  lazuli token create --data-dir ./lazuli-data --role Owner
+`;
+
+/** Runs one command line and says with which status the process should end. */
+export async function runCommandLine(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { output } = surroundings;
+  try {
+    const program = await createProgram(args, surroundings);
+    await program.parseAsync(args, { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (!(error instanceof CommandError)) throw error;
+    output.remark(`lazuli: ${error.message}`);
+    return error.exitCode;
+  }
+}
+
+/** Only the command that is called is loaded: `lazuli --help` opens no server code. */
+async function createProgram(args: readonly string[], surroundings: Surroundings): Promise<Command> {
+  const program = new Command('lazuli')
+    .description('An MLflow-compatible tracking server, and the command that talks to it.')
+    .version(version, '--version', 'show the version')
+    .helpOption('--help', 'show this help')
+    .addHelpText('after', examples)
+    .configureOutput({
+      writeOut: (text) => surroundings.output.result(text.trimEnd()),
+      writeErr: (text) => surroundings.output.remark(text.trimEnd()),
+      outputError: (text, write) => write(text.replace(/^error: /, 'lazuli: ')),
+    })
+    .exitOverride();
+  const called = args.find((argument) => !argument.startsWith('-'));
+  for (const { name, summary, load } of entries) {
+    const command = program.command(name).description(summary).helpOption('--help', 'show this help');
+    if (name === called || called === 'help') (await load())(command, surroundings);
+  }
+  return program;
+}

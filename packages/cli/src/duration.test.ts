@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest';
+import { parseDuration } from './duration.ts';
+
+test('a duration is a number and a unit', () => {
+  expect(parseDuration('--in', '30m')).toBe(1_800_000);
+  expect(parseDuration('--in', '12h')).toBe(43_200_000);
+  expect(parseDuration('--in', '30d')).toBe(2_592_000_000);
+  expect(parseDuration('--in', '1y')).toBe(365 * 86_400_000);
+});
+
+test.each(['', '30', 'd', '0d', '-1d', '1.5d', '30D', '30 d', '9999999d'])('%j is no duration', (text) => {
+  expect(() => parseDuration('--in', text)).toThrow(`--in: ${JSON.stringify(text)} must be a number of`);
+});

@@ -1,0 +1,80 @@
+/**
+ * What the command says. Results go to stdout, so that they can be captured and piped; words about them go to stderr.
+ */
+export interface Output {
+  result(text: string): void;
+  remark(text: string): void;
+}
+
+/** A mistake that the person at the keyboard can mend: one sentence, and the status that the command ends with. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  /** 2 for a wrong command line or setting, 1 for whatever went wrong afterwards. */
+  readonly exitCode: 1 | 2;
+
+  constructor(exitCode: 1 | 2, message: string, options: ErrorOptions = {}) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
+}
+
+export function createOutput(stdout: NodeJS.WritableStream, stderr: NodeJS.WritableStream): Output {
+  for (const stream of [stdout, stderr]) {
+    // `lazuli token list | head -1` closes the pipe early; that is no failure.
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+  return {
+    result: (text) => void stdout.write(`${text}\n`),
+    remark: (text) => void stderr.write(`${text}\n`),
+  };
+}
+
+/** What the operating system said, as a sentence; undefined where the error is none of its usual ones. */
+export function explainSystemError(
+  error: unknown,
+  where: { readonly host: string; readonly port: number },
+): string | undefined {
+  const { code } = error as NodeJS.ErrnoException;
+  const { host, port } = where;
+  switch (code) {
+    case 'EADDRINUSE':
+      return `Port ${port} of ${host} is taken by another program; choose another one with --port.`;
+    case 'EACCES':
+      return `This user may not ${isListening(error) ? `listen on port ${port} of ${host}` : `use ${pathOf(error)}`}.`;
+    case 'EADDRNOTAVAIL':
+      return `This machine has no address ${host}; choose another one with --host.`;
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `The host name ${host} is not known here; choose another one with --host.`;
+    case 'ENOSPC':
+      return 'There is no space left on the disk of the data directory.';
+    case 'EROFS':
+      return `${pathOf(error)} lies on a file system that cannot be written.`;
+    default:
+      return undefined;
+  }
+}
+
+function isListening(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).syscall === 'listen';
+}
+
+function pathOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).path ?? 'the data directory';
+}
+
+/** Columns padded to equal width, two blanks between them. */
+export function formatTable(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

@@ -1,0 +1,40 @@
+import { compileAnswerReader, compileWriter, readJson, routesOf, type Endpoint } from '@lazuli/contract';
+import type { Transport } from './transport.ts';
+
+/** The function that calls an endpoint: input to request, answer to output. */
+export function callOf(definition: Endpoint, transport: Transport): (input: unknown) => Promise<unknown> {
+  const route = routesOf(definition)[0];
+  if (route === undefined) throw new TypeError('An endpoint has at least one route.');
+  const write = compileWriter(definition.input);
+  const read = compileAnswerReader(definition.output);
+  const inPath = new Set([...route.path.matchAll(/\{\*?(\w+)\}/g)].map(([, name]) => name));
+
+  return async (input) => {
+    const given = input as Record<string, unknown>;
+    const path = route.path.replaceAll(/\{(\*?)(\w+)\}/g, (_, rest: string, name: string) =>
+      rest === '*'
+        ? String(given[name]).split('/').map(encodeURIComponent).join('/')
+        : encodeURIComponent(String(given[name])),
+    );
+    const fields = Object.fromEntries(Object.entries(given).filter(([name]) => !inPath.has(name)));
+    const text = inQuery(route.method)
+      ? await transport.send(route.method, path + queryOf(fields), undefined)
+      : await transport.send(route.method, path, write(fields));
+    return readJson(read, text);
+  };
+}
+
+function inQuery(method: string): boolean {
+  return method === 'GET' || method === 'DELETE';
+}
+
+function queryOf(fields: Record<string, unknown>): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(fields)) {
+    for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) {
+      if (item !== undefined) query.append(name, String(item));
+    }
+  }
+  const text = query.toString();
+  return text === '' ? '' : `?${text}`;
+}

@@ -1,0 +1,75 @@
+import { Type, type Static } from 'typebox';
+import { endpoint } from './endpoint.ts';
+import { Int64, List, Text } from './scalars.ts';
+
+export const FileInfo = Type.Object({
+  path: Text(),
+  is_dir: Type.Boolean(),
+  file_size: Type.Optional(Int64()),
+});
+export type FileInfo = Static<typeof FileInfo>;
+
+const readRuns = ['experiments/runs/read', 'jobs/read', 'metadata/artifacts/read'] as const;
+const writeRuns = ['experiments/runs/write', 'jobs/write', 'metadata/artifacts/write'] as const;
+
+export const artifacts = {
+  listArtifacts: endpoint({
+    summary: "List a folder of a run's artifacts.",
+    method: 'GET',
+    path: '/2.0/mlflow/artifacts/list',
+    actions: readRuns,
+    input: Type.Object({
+      run_id: Type.Optional(Text()),
+      run_uuid: Type.Optional(Text()),
+      path: Type.Optional(Text()),
+      page_token: Type.Optional(Text()),
+    }),
+    output: Type.Object({
+      root_uri: Text(),
+      files: Type.Optional(List(FileInfo)),
+      next_page_token: Type.Optional(Text()),
+    }),
+  }),
+  listProxiedArtifacts: endpoint({
+    summary: "List a folder below the workspace's artifact root.",
+    method: 'GET',
+    path: '/2.0/mlflow-artifacts/artifacts',
+    actions: readRuns,
+    input: Type.Object({ path: Type.Optional(Text()) }),
+    output: Type.Object({ files: Type.Optional(List(FileInfo)) }),
+  }),
+  deleteProxiedArtifacts: endpoint({
+    summary: "Delete a file or folder below the workspace's artifact root.",
+    method: 'DELETE',
+    path: '/2.0/mlflow-artifacts/artifacts/{*artifact_path}',
+    actions: ['experiments/runs/delete', 'jobs/delete', 'metadata/artifacts/delete'],
+    input: Type.Object({ artifact_path: Text() }),
+    output: Type.Object({}),
+  }),
+};
+
+/**
+ * Transfers carry bytes, not messages: the server serves them by its own routes. They are listed here for access and
+ * documentation. `{*artifact_path}` is the rest of the path.
+ */
+export interface Transfer {
+  readonly summary: string;
+  readonly method: 'GET' | 'PUT';
+  readonly path: string;
+  readonly actions: readonly [string, ...string[]];
+}
+
+export const transfers = {
+  downloadArtifact: {
+    summary: "Download a file below the workspace's artifact root; takes Range, If-None-Match and If-Range.",
+    method: 'GET',
+    path: '/2.0/mlflow-artifacts/artifacts/{*artifact_path}',
+    actions: readRuns,
+  },
+  uploadArtifact: {
+    summary: "Upload a file below the workspace's artifact root; the body is the file.",
+    method: 'PUT',
+    path: '/2.0/mlflow-artifacts/artifacts/{*artifact_path}',
+    actions: writeRuns,
+  },
+} as const satisfies Record<string, Transfer>;

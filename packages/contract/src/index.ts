@@ -1,0 +1,43 @@
+/** The wire of MLflow's tracking API, and Lazuli's own surface beside it, as values. */
+import { apiTokens } from './api-tokens.ts';
+import { artifacts } from './artifacts.ts';
+import { experiments } from './experiments.ts';
+import { metrics } from './metrics.ts';
+import { runs } from './runs.ts';
+import { serverInfo } from './server-info.ts';
+import { workspaces } from './workspaces.ts';
+
+/** Every endpoint, by noun and name. */
+export const contract = { experiments, runs, metrics, artifacts, workspaces, serverInfo, apiTokens };
+export type Contract = typeof contract;
+
+export { errorCodes, errorFromResponse, invalidParameter, MlflowError } from './errors.ts';
+export type { ErrorCode, MlflowErrorOptions } from './errors.ts';
+export { endpoint, routesOf } from './endpoint.ts';
+export type { Endpoint, EndpointGroup, InputOf, Method, OutputOf, Prefix, Route } from './endpoint.ts';
+export {
+  compileAnswerReader,
+  compileReader,
+  compileWriter,
+  missing,
+  parseJson,
+  readDouble,
+  readInt64,
+  readJson,
+  readQuery,
+  storableText,
+  writeDouble,
+  wrongType,
+} from './proto-json.ts';
+export type { ReadInput, WriteOutput } from './proto-json.ts';
+export { checkKey, checkLength, cutToLength, limits } from './limits.ts';
+export { exactInt64, parseInt64, RunStatus, ViewType } from './scalars.ts';
+export type { Int64 } from './scalars.ts';
+export { experiments, Experiment } from './experiments.ts';
+export { Dataset, DatasetInput, Metric, Param, Run, RunInfo, runs, RunTag } from './runs.ts';
+export { metrics } from './metrics.ts';
+export { artifacts, FileInfo, transfers } from './artifacts.ts';
+export type { Transfer } from './artifacts.ts';
+export { Workspace, workspaces } from './workspaces.ts';
+export { serverInfo } from './server-info.ts';
+export { ApiToken, apiTokens, RoleName } from './api-tokens.ts';

@@ -1,0 +1,160 @@
+import { constants, type BigIntStats, type Stats } from 'node:fs';
+import { lstat, open, readdir, realpath, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { invalidPath, rootPath, segmentsOf, type ArtifactPath } from './artifact-path.ts';
+import type { ArtifactEntry, ArtifactStat, ByteRange, OpenArtifact, ReadableArtifacts } from './artifact-store.ts';
+import { isCode, storageError } from './storage-error.ts';
+
+/**
+ * Reading below a folder of the server's own disk. A symbolic link is never followed, wherever on the way it lies: each
+ * step is looked at before it is taken. (No request can make a link; one in the root was put there by hand.)
+ */
+export const transferBufferBytes = 1024 * 1024;
+
+/** A folder in a root, as segments below it. */
+export interface LocalPlace {
+  readonly root: string;
+  readonly base: readonly string[];
+  /** A folder of the root, in lower case, that no path leads to and no listing shows. */
+  readonly hidden?: string;
+}
+
+export function readLocalFolder(place: LocalPlace): ReadableArtifacts {
+  return {
+    async open(path) {
+      const found = await guarded(path, () => find(place, path));
+      if (found === undefined || !found.stats.isFile()) return undefined;
+      return guarded(path, () => openFile(found.file));
+    },
+
+    async stat(path): Promise<ArtifactStat | undefined> {
+      const found = await guarded(path, () => find(place, path));
+      if (found === undefined) return undefined;
+      const { stats } = found;
+      if (stats.isFile()) return { kind: 'file', size: stats.size, modifiedMs: stats.mtimeMs };
+      return stats.isDirectory() ? { kind: 'folder', size: 0, modifiedMs: stats.mtimeMs } : undefined;
+    },
+
+    async list(folder) {
+      const found = await guarded(folder, () => find(place, folder));
+      if (found === undefined || !found.stats.isDirectory()) return [];
+      const isRoot = place.base.length === 0 && segmentsOf(folder).length === 0;
+      return guarded(folder, () => listFolder(found.file, isRoot ? place.hidden : undefined));
+    },
+  };
+}
+
+/** How far down a path leads. */
+export interface Descent {
+  readonly file: string;
+  /** Of the last step that was looked at; undefined where nothing is. */
+  readonly stats: Stats | undefined;
+  readonly isEnd: boolean;
+}
+
+/** Goes down from the root step by step, to the end or to what is no folder; a link on the way is an error. */
+export async function descend(place: LocalPlace, path: ArtifactPath): Promise<Descent> {
+  const segments = [...place.base, ...segmentsOf(path)];
+  // Some file systems do not tell upper from lower case.
+  if (place.hidden !== undefined && segments[0]?.toLowerCase() === place.hidden) {
+    throw invalidPath(`'${place.hidden}' is reserved`);
+  }
+  let file = place.root;
+  let stats = await lstatIfThere(file);
+  for (const segment of segments) {
+    if (stats?.isDirectory() !== true) return { file, stats, isEnd: false };
+    file = join(file, segment);
+    stats = await lstatIfThere(file);
+    if (stats?.isSymbolicLink() === true) throw invalidPath('a symbolic link lies on it');
+  }
+  return { file, stats, isEnd: true };
+}
+
+/** What lies at the end of a path, if anything does. */
+export async function find(place: LocalPlace, path: ArtifactPath): Promise<{ file: string; stats: Stats } | undefined> {
+  const { file, stats, isEnd } = await descend(place, path);
+  return isEnd && stats !== undefined ? { file, stats } : undefined;
+}
+
+async function lstatIfThere(file: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(file);
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** O_NONBLOCK keeps a named pipe, put there in between, from holding a thread for ever. */
+async function openFile(file: string): Promise<OpenArtifact | undefined> {
+  let handle: FileHandle;
+  try {
+    handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return undefined;
+    if (isCode(error, 'ELOOP')) throw invalidPath('a symbolic link lies on it');
+    throw error;
+  }
+  const opened = await handle.stat({ bigint: true });
+  if (opened.isFile()) return openArtifact(handle, opened);
+  await handle.close();
+  return undefined;
+}
+
+function openArtifact(handle: FileHandle, stats: BigIntStats): OpenArtifact {
+  const size = Number(stats.size);
+  return {
+    size,
+    modifiedMs: Number(stats.mtimeMs),
+    version: [stats.mtimeNs, stats.size, stats.ino].map((part) => part.toString(36)).join('-'),
+    read(range?: ByteRange): Readable {
+      const bounds = range ?? (size === 0 ? undefined : { start: 0, end: size - 1 });
+      return handle.createReadStream({ ...bounds, highWaterMark: transferBufferBytes });
+    },
+    close: () => handle.close(),
+  };
+}
+
+async function listFolder(folder: string, hidden: string | undefined): Promise<ArtifactEntry[]> {
+  const children = await readdir(folder, { withFileTypes: true });
+  const seen = children.filter((child) => (child.isFile() || child.isDirectory()) && child.name !== hidden);
+  const entries: ArtifactEntry[] = [];
+  for (let start = 0; start < seen.length; start += 128) {
+    const batch = seen.slice(start, start + 128).map(async (child): Promise<ArtifactEntry | undefined> => {
+      if (child.isDirectory()) return { name: child.name, isFolder: true, size: 0 };
+      const stats = await lstatIfThere(join(folder, child.name));
+      return stats === undefined ? undefined : { name: child.name, isFolder: false, size: stats.size };
+    });
+    entries.push(...(await Promise.all(batch)).filter((entry) => entry !== undefined));
+  }
+  return entries.sort((one, other) => byCodePoint(one.name, other.name));
+}
+
+/** UTF-8 sorts as code points do; JavaScript's own order differs beyond the basic plane. */
+function byCodePoint(one: string, other: string): number {
+  return Buffer.compare(Buffer.from(one), Buffer.from(other));
+}
+
+export async function guarded<T>(path: ArtifactPath, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw storageError(error, path);
+  }
+}
+
+/** Reads a folder that belongs to someone else: nothing is made in it, and it may not exist yet. */
+export async function openLocalReader(root: string): Promise<ReadableArtifacts> {
+  const place = await guarded(rootPath, () => realRootOf(root));
+  return readLocalFolder({ root: place, base: [] });
+}
+
+async function realRootOf(root: string): Promise<string> {
+  try {
+    return await realpath(root);
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return root;
+    throw error;
+  }
+}

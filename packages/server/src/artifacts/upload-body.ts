@@ -1,0 +1,47 @@
+import { MlflowError } from '@lazuli/contract';
+
+export interface UploadBody {
+  readonly content: AsyncIterable<Uint8Array>;
+  /** What the request said it would send, where it said so. */
+  readonly length: number | undefined;
+  readonly maxBytes: number | undefined;
+}
+
+/**
+ * The bytes of an upload, which fail where the client stops before the end or sends more than is allowed. Without that
+ * a file that was cut off on its way would look like a short one.
+ */
+export async function* wholeBody({ content, length, maxBytes = Infinity }: UploadBody): AsyncGenerator<Uint8Array> {
+  if (length !== undefined && length > maxBytes) throw tooLarge(maxBytes);
+  let received = 0;
+  for await (const chunk of failingClearly(content)) {
+    received += chunk.byteLength;
+    if (received > maxBytes) throw tooLarge(maxBytes);
+    yield chunk;
+  }
+  if (length !== undefined && received !== length) throw cutShort();
+}
+
+async function* failingClearly(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* content;
+  } catch (error) {
+    throw cutShort(error);
+  }
+}
+
+function cutShort(cause?: unknown): MlflowError {
+  return new MlflowError('BAD_REQUEST', 'The upload ended before all of its bytes had arrived; nothing was stored', {
+    cause,
+  });
+}
+
+function tooLarge(maxBytes: number): MlflowError {
+  return new MlflowError(
+    'INVALID_PARAMETER_VALUE',
+    `The artifact is larger than the ${maxBytes} bytes that are allowed`,
+    {
+      status: 413,
+    },
+  );
+}

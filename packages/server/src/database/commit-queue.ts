@@ -1,0 +1,73 @@
+import type { Engine, GroupTransaction } from './engine.ts';
+
+/**
+ * Group commit. Requests that log are queued; on the next turn of the loop one transaction takes all that are waiting, and
+ * each is answered after the commit that holds it. No timer: the next group forms by itself while a commit is on its way to
+ * the disk, so a lone client never waits.
+ *
+ * `flush` decides each member in the order of arrival and returns its outcome; a member that it refuses does not touch its
+ * neighbours. If the group as a whole fails, its members run again one by one, so that only the one at fault fails.
+ */
+export type Outcome<Result> = { readonly value: Result } | { readonly refused: unknown };
+
+export interface CommitQueue<Member, Result> {
+  /** Resolves after the commit; rejects with the member's own refusal, or with what made the commit fail. */
+  submit(member: Member, bytes: number): Promise<Result>;
+}
+
+/** A group ends at this size, which bounds how long the last one in it waits. */
+const groupBytes = 4 * 1024 * 1024;
+
+interface Waiting<Member, Result> {
+  readonly member: Member;
+  readonly bytes: number;
+  resolve(result: Result): void;
+  reject(error: unknown): void;
+}
+
+export function createCommitQueue<Member, Result>(
+  engine: Pick<Engine, 'group'>,
+  flush: (tx: GroupTransaction, members: readonly Member[]) => Promise<Outcome<Result>[]>,
+): CommitQueue<Member, Result> {
+  let waiting: Waiting<Member, Result>[] = [];
+  let running = false;
+
+  async function commit(group: Waiting<Member, Result>[]): Promise<void> {
+    const members = group.map(({ member }) => member);
+    try {
+      const outcomes = await engine.group((tx) => flush(tx, members));
+      group.forEach((one, index) => {
+        const outcome = outcomes[index];
+        if (outcome === undefined) one.reject(new TypeError('The flush gave no outcome for a member.'));
+        else if ('value' in outcome) one.resolve(outcome.value);
+        else one.reject(outcome.refused);
+      });
+    } catch (error) {
+      if (group.length === 1) group[0]?.reject(error);
+      else for (const one of group) await commit([one]);
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (waiting.length > 0) {
+      let bytes = 0;
+      let size = 0;
+      while (size < waiting.length && (size === 0 || bytes < groupBytes)) bytes += waiting[size++]?.bytes ?? 0;
+      const group = waiting.slice(0, size);
+      waiting = waiting.slice(size);
+      await commit(group);
+    }
+    running = false;
+  }
+
+  return {
+    submit(member, bytes) {
+      return new Promise((resolve, reject) => {
+        waiting.push({ member, bytes, resolve, reject });
+        if (running) return;
+        running = true;
+        setImmediate(() => void run());
+      });
+    },
+  };
+}

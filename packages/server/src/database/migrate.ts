@@ -1,0 +1,49 @@
+import { migrations, type ColumnTypes } from './migrations.ts';
+import type { SqliteConnection } from './sqlite-connection.ts';
+
+const sqliteTypes: ColumnTypes = {
+  int64: 'integer',
+  identity: 'integer primary key',
+  double: 'real',
+  text: 'text',
+  clustered: ' without rowid',
+};
+
+/** Brings a SQLite database to this program's schema, each step in its own transaction. */
+export function migrate({ raw, all }: SqliteConnection): void {
+  const tables = all(`select name from sqlite_master where type = 'table'`, []).map((row) => row['name']);
+  if (!tables.includes('schema_versions')) {
+    if (tables.includes('alembic_version')) {
+      throw new Error(
+        `This database was made by MLflow's own server; Lazuli does not open it. Name another file with --backend-store-uri, or leave it out for Lazuli's own.`,
+      );
+    }
+    if (tables.length > 0) {
+      throw new Error(
+        `This database holds tables of another program (${tables.slice(0, 3).join(', ')} …); Lazuli does not open it.`,
+      );
+    }
+    raw.exec(
+      'create table schema_versions (version integer primary key, name text not null, applied_time integer not null)',
+    );
+  }
+  const [row] = all('select coalesce(max(version), 0) as version from schema_versions', []);
+  const present = Number(row?.['version']);
+  const newest = migrations.at(-1)?.version ?? 0;
+  if (present > newest) {
+    throw new Error(
+      `This database has schema version ${present}, and this Lazuli knows versions up to ${newest}: start the newer Lazuli that made it.`,
+    );
+  }
+  for (const { version, name, statements } of migrations.filter((step) => step.version > present)) {
+    raw.exec('begin immediate');
+    try {
+      for (const statement of statements(sqliteTypes)) raw.exec(statement);
+      raw.prepare('insert into schema_versions values (?, ?, ?)').run(version, name, Date.now());
+      raw.exec('commit');
+    } catch (error) {
+      raw.exec('rollback');
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * The schema as a list of numbered steps, forward only, one list for both engines. A step that a release has shipped is
+ * never edited; a change is a new step. The number of the last step is the schema version that a database carries.
+ */
+export interface ColumnTypes {
+  /** A 64-bit integer. */
+  readonly int64: string;
+  /** A 64-bit integer primary key that the database can generate. */
+  readonly identity: string;
+  readonly double: string;
+  /** Text in code point order, whatever the database's locale. */
+  readonly text: string;
+  /** Follows the closing bracket of a table whose rows are stored in the order of its primary key. */
+  readonly clustered: string;
+}
+
+export interface Migration {
+  readonly version: number;
+  readonly name: string;
+  statements(types: ColumnTypes): readonly string[];
+}
+
+/** Indexes hold this many leading characters of a param's or tag's value: PostgreSQL refuses index entries over 2,704 bytes. */
+export const indexedValueLength = 128;
+
+export const migrations: readonly Migration[] = [
+  {
+    version: 1,
+    name: 'tracking core',
+    statements: ({ int64, identity, double, text, clustered }) => [
+      `create table workspaces (
+        workspace_id ${identity},
+        guid ${text} not null unique,
+        subscription_id ${text} not null,
+        resource_group ${text} not null,
+        name ${text} not null,
+        region ${text} not null,
+        description ${text},
+        default_artifact_root ${text},
+        next_experiment_id ${int64} not null,
+        creation_time ${int64} not null,
+        unique (subscription_id, resource_group, name)
+      )`,
+      `create table experiments (
+        workspace_id ${int64} not null references workspaces (workspace_id),
+        experiment_id ${int64} not null,
+        name ${text} not null,
+        artifact_location ${text} not null,
+        lifecycle_stage ${text} not null,
+        creation_time ${int64} not null,
+        last_update_time ${int64} not null,
+        primary key (workspace_id, experiment_id),
+        unique (workspace_id, name)
+      )`,
+      `create index experiments_by_creation on experiments (workspace_id, creation_time desc, experiment_id)`,
+      `create table experiment_tags (
+        workspace_id ${int64} not null,
+        experiment_id ${int64} not null,
+        key ${text} not null,
+        value ${text} not null,
+        primary key (workspace_id, experiment_id, key),
+        foreign key (workspace_id, experiment_id) references experiments (workspace_id, experiment_id)
+      )${clustered}`,
+      `create table runs (
+        run_key ${identity},
+        workspace_id ${int64} not null,
+        run_id ${text} not null,
+        experiment_id ${int64} not null,
+        run_name ${text} not null,
+        user_id ${text} not null,
+        status ${text} not null,
+        start_time ${int64} not null,
+        end_time ${int64},
+        lifecycle_stage ${text} not null,
+        deleted_time ${int64},
+        artifact_uri ${text} not null,
+        unique (workspace_id, run_id),
+        foreign key (workspace_id, experiment_id) references experiments (workspace_id, experiment_id)
+      )`,
+      `create index runs_by_start on runs (workspace_id, experiment_id, start_time desc, run_id)`,
+      ...['run_params', 'run_tags'].flatMap((table) => [
+        `create table ${table} (
+          workspace_id ${int64} not null,
+          run_key ${int64} not null,
+          key ${text} not null,
+          value ${text} not null,
+          primary key (workspace_id, run_key, key)
+        )${clustered}`,
+        `create index ${table}_by_value on ${table} (workspace_id, key, substr(value, 1, ${indexedValueLength}), run_key)`,
+      ]),
+      `create table metric_keys (
+        metric_key ${identity},
+        workspace_id ${int64} not null,
+        experiment_id ${int64} not null,
+        key ${text} not null,
+        unique (workspace_id, experiment_id, key)
+      )`,
+      `create table metric_points (
+        workspace_id ${int64} not null,
+        run_key ${int64} not null,
+        metric_key ${int64} not null,
+        timestamp ${int64} not null,
+        step ${int64} not null,
+        value ${double} not null,
+        is_nan ${int64} not null,
+        primary key (workspace_id, run_key, metric_key, timestamp, step, is_nan, value)
+      )${clustered}`,
+      `create table latest_metrics (
+        workspace_id ${int64} not null,
+        run_key ${int64} not null,
+        metric_key ${int64} not null,
+        timestamp ${int64} not null,
+        step ${int64} not null,
+        value ${double} not null,
+        is_nan ${int64} not null,
+        primary key (workspace_id, run_key, metric_key)
+      )${clustered}`,
+      `create index latest_metrics_by_value on latest_metrics (workspace_id, metric_key, is_nan, value, run_key)`,
+      `create table unsettled_runs (
+        workspace_id ${int64} not null,
+        run_key ${int64} not null,
+        primary key (workspace_id, run_key)
+      )${clustered}`,
+      `create table datasets (
+        dataset_key ${identity},
+        workspace_id ${int64} not null,
+        experiment_id ${int64} not null,
+        name ${text} not null,
+        digest ${text} not null,
+        source_type ${text} not null,
+        source ${text} not null,
+        schema ${text},
+        profile ${text},
+        unique (workspace_id, experiment_id, name, digest)
+      )`,
+      `create table run_inputs (
+        workspace_id ${int64} not null,
+        run_key ${int64} not null,
+        dataset_key ${int64} not null,
+        primary key (workspace_id, run_key, dataset_key)
+      )${clustered}`,
+      `create index run_inputs_by_dataset on run_inputs (workspace_id, dataset_key, run_key)`,
+      `create table run_input_tags (
+        workspace_id ${int64} not null,
+        run_key ${int64} not null,
+        dataset_key ${int64} not null,
+        key ${text} not null,
+        value ${text} not null,
+        primary key (workspace_id, run_key, dataset_key, key)
+      )${clustered}`,
+      `create table run_models (
+        workspace_id ${int64} not null,
+        run_key ${int64} not null,
+        direction ${text} not null,
+        model_id ${text} not null,
+        step ${int64} not null,
+        primary key (workspace_id, run_key, direction, model_id, step)
+      )${clustered}`,
+      `create table api_tokens (
+        token_id ${text} not null primary key,
+        secret_hash ${text} not null unique,
+        principal ${text} not null,
+        role ${text} not null,
+        workspace_id ${int64} references workspaces (workspace_id),
+        creation_time ${int64} not null,
+        expiry_time ${int64}
+      )`,
+    ],
+  },
+];

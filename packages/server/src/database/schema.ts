@@ -1,0 +1,164 @@
+import type { Generated } from 'kysely';
+import type { Int64 } from '@lazuli/contract';
+
+/**
+ * The tables, as Kysely sees them. Integer keys (`…_key`, `workspace_id`) are interned identities that never leave the
+ * server; everything else is spelled as MLflow spells it on the wire. Times are Unix milliseconds. An `Int64` column comes
+ * back as a number where a double holds it exactly and as a bigint otherwise.
+ */
+export interface Tables {
+  workspaces: WorkspaceTable;
+  experiments: ExperimentTable;
+  experiment_tags: ExperimentTagTable;
+  runs: RunTable;
+  run_params: RunTextTable;
+  run_tags: RunTextTable;
+  metric_keys: MetricKeyTable;
+  metric_points: MetricPointTable;
+  latest_metrics: LatestMetricTable;
+  unsettled_runs: UnsettledRunTable;
+  datasets: DatasetTable;
+  run_inputs: RunInputTable;
+  run_input_tags: RunInputTagTable;
+  run_models: RunModelTable;
+  api_tokens: ApiTokenTable;
+}
+
+export interface WorkspaceTable {
+  workspace_id: number;
+  /** Names the workspace's folder in every artifact root: experiment ids repeat between workspaces. */
+  guid: string;
+  subscription_id: string;
+  resource_group: string;
+  name: string;
+  region: string;
+  description: string | null;
+  default_artifact_root: string | null;
+  next_experiment_id: number;
+  creation_time: number;
+}
+
+export interface ExperimentTable {
+  workspace_id: number;
+  /** Counts from 0 within its workspace; the wire shows it as a string. */
+  experiment_id: number;
+  name: string;
+  artifact_location: string;
+  lifecycle_stage: string;
+  creation_time: number;
+  last_update_time: number;
+}
+
+export interface ExperimentTagTable {
+  workspace_id: number;
+  experiment_id: number;
+  key: string;
+  value: string;
+}
+
+export interface RunTable {
+  run_key: number;
+  workspace_id: number;
+  run_id: string;
+  experiment_id: number;
+  run_name: string;
+  user_id: string;
+  status: string;
+  start_time: Int64;
+  end_time: Int64 | null;
+  lifecycle_stage: string;
+  deleted_time: number | null;
+  artifact_uri: string;
+}
+
+/** Params and tags have one shape: text by key, within a run. */
+export interface RunTextTable {
+  workspace_id: number;
+  run_key: number;
+  key: string;
+  value: string;
+}
+
+/** Metric keys are interned within their experiment. */
+export interface MetricKeyTable {
+  metric_key: number;
+  workspace_id: number;
+  experiment_id: number;
+  key: string;
+}
+
+/** One series is (run_key, metric_key); its rows lie in the order of history: timestamp, step, value. */
+export interface MetricPointTable {
+  workspace_id: number;
+  run_key: number;
+  metric_key: number;
+  timestamp: Int64;
+  step: Int64;
+  /** 0 where `is_nan` is 1: SQLite stores NaN as NULL. */
+  value: number;
+  is_nan: number;
+}
+
+/** The point of each series that is greatest by (step, timestamp, value). */
+export interface LatestMetricTable {
+  workspace_id: number;
+  run_key: number;
+  metric_key: number;
+  timestamp: Int64;
+  step: Int64;
+  value: number;
+  is_nan: number;
+}
+
+/** Runs whose `latest_metrics` rows may be older than their points: what a crash leaves to be caught up. */
+export interface UnsettledRunTable {
+  workspace_id: number;
+  run_key: number;
+}
+
+export interface DatasetTable {
+  dataset_key: Generated<number>;
+  workspace_id: number;
+  experiment_id: number;
+  name: string;
+  digest: string;
+  source_type: string;
+  source: string;
+  schema: string | null;
+  profile: string | null;
+}
+
+export interface RunInputTable {
+  workspace_id: number;
+  run_key: number;
+  dataset_key: number;
+}
+
+export interface RunInputTagTable {
+  workspace_id: number;
+  run_key: number;
+  dataset_key: number;
+  key: string;
+  value: string;
+}
+
+/** Logged models that a run names as input or output. */
+export interface RunModelTable {
+  workspace_id: number;
+  run_key: number;
+  direction: 'input' | 'output';
+  model_id: string;
+  step: Int64;
+}
+
+export interface ApiTokenTable {
+  token_id: string;
+  /** SHA-256 of the secret, hex. The secret has 256 random bits, so a slow hash adds nothing. */
+  secret_hash: string;
+  principal: string;
+  role: string;
+  /** null: every workspace. */
+  workspace_id: number | null;
+  creation_time: number;
+  expiry_time: number | null;
+}

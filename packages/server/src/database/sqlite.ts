@@ -1,0 +1,95 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { Engine, Transaction } from './engine.ts';
+import { migrate } from './migrate.ts';
+import { createMutex } from './mutex.ts';
+import { createReaderPool } from './reader-pool.ts';
+import { inSnapshot, openSqliteConnection, sqliteFailure } from './sqlite-connection.ts';
+import { createSqliteGroup } from './sqlite-group.ts';
+
+export interface SqliteOptions {
+  /** The database file. Its folder is made if need be, and belongs to this process alone while the engine is open. */
+  readonly path: string;
+  /** The module that a reader thread runs: it calls `serveReads` with the reads of every room. */
+  readonly readerThread: URL;
+}
+
+/**
+ * The embedded engine: one writer connection and one for quick reads on this thread, more connections in reader threads.
+ * A mutex orders transactions and groups, because both use the writer connection.
+ */
+export async function openSqlite({ path, readerThread }: SqliteOptions): Promise<Engine> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const lock = lockFolder(dirname(path));
+  try {
+    const writer = openSqliteConnection(path, 'write');
+    migrate(writer);
+    const reader = openSqliteConnection(path, 'read');
+    const threads = createReaderPool({ path, readerThread });
+    const mutex = createMutex();
+    const readMutex = createMutex();
+    const groups = createSqliteGroup(writer);
+    let synchronous: 'durable' | 'relaxed' = 'durable';
+
+    async function inTransaction<T>(
+      durability: 'durable' | 'relaxed',
+      work: (onCommit: Transaction['onCommit']) => Promise<T>,
+    ): Promise<T> {
+      const actions: (() => void)[] = [];
+      if (durability !== synchronous) {
+        writer.raw.exec(`pragma synchronous = ${durability === 'durable' ? 'full' : 'normal'}`);
+        synchronous = durability;
+      }
+      try {
+        writer.prepare('begin immediate').run();
+        const result = await work((action) => actions.push(action));
+        writer.prepare('commit').run();
+        for (const action of actions) action();
+        return result;
+      } catch (error) {
+        // A full disk makes SQLite roll back by itself.
+        if (writer.raw.isTransaction) writer.prepare('rollback').run();
+        throw sqliteFailure(error);
+      }
+    }
+
+    return {
+      db: reader.db,
+      snapshot: (work) => readMutex.run(() => inSnapshot(reader, () => work(reader.db))),
+      run: (read, args) => threads.run(read, args),
+      transaction: (work) => mutex.run(() => inTransaction('durable', (onCommit) => work({ db: writer.db, onCommit }))),
+      group: (work, durability = 'durable') =>
+        mutex.run(() => inTransaction(durability, (onCommit) => work(groups.transaction(onCommit)))),
+      close: () =>
+        mutex.run(async () => {
+          await threads.close();
+          reader.close();
+          writer.close();
+          lock.close();
+        }),
+    };
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+/**
+ * Holds a folder for this process through an exclusive lock on a small database in it. The operating system lets go of it
+ * when the process ends, however it ends; a file with a process id would not survive a container's restart.
+ */
+function lockFolder(folder: string): { close(): void } {
+  const lock = new DatabaseSync(join(folder, 'lazuli.lock'), { timeout: 0 });
+  try {
+    lock.exec('pragma journal_mode = delete; begin exclusive');
+    return lock;
+  } catch (error) {
+    lock.close();
+    if ((error as { errcode?: unknown }).errcode !== 5) throw error;
+    throw new Error(
+      `Another Lazuli process uses the data directory ${folder}: stop it first, or give this one a directory of its own with --data-dir.`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,149 @@
+import { contract, MlflowError, routesOf, transfers, type Contract, type Endpoint } from '@lazuli/contract';
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import type { Authenticator } from '../access/authenticate.ts';
+import type { Handlers } from '../access/caller.ts';
+import type { ArtifactTransfers } from '../artifacts/artifact-transfers.ts';
+import { createAdmission, type AddressedWorkspaces } from './admission.ts';
+import { artifactTransferRoutes } from './artifact-transfer.ts';
+import { endpointRoutes } from './endpoint-route.ts';
+import { sendError } from './error-response.ts';
+import type { HostGuard } from './host-guard.ts';
+import { takeJsonText } from './json-text.ts';
+import type { WelcomePage } from './welcome-page.ts';
+
+/** What a server answers with, handed over by the composition: this room imports no store. */
+export interface AppParts {
+  readonly handlers: {
+    readonly [Group in keyof Contract]: Group extends 'runs'
+      ? Handlers<Contract['runs'], 'logBatch'>
+      : Handlers<Contract[Group]>;
+  };
+  readonly transfers: ArtifactTransfers;
+  readonly authenticator: Authenticator;
+  readonly workspaces: AddressedWorkspaces;
+  readonly hostGuard: HostGuard;
+  readonly welcomePage: () => WelcomePage;
+  readonly logger: FastifyBaseLogger;
+  readonly version: string;
+  readonly staticPrefix: string;
+  readonly maxBodySize: number;
+}
+
+/** Longer than clients and balancers keep an idle connection, so that they close it and never meet a closed one. */
+const keepAliveMs = 75_000;
+
+export async function createApp(parts: AppParts): Promise<FastifyInstance> {
+  const app = fastify({
+    loggerInstance: parts.logger,
+    disableRequestLogging: true,
+    bodyLimit: parts.maxBodySize,
+    keepAliveTimeout: keepAliveMs,
+    connectionTimeout: 2 * 60_000,
+    // Uploads may take as long as they move; bodies of messages are watched on their own.
+    requestTimeout: 0,
+    http: { headersTimeout: 30_000, maxHeaderSize: 32 * 1024 },
+    forceCloseConnections: 'idle',
+    routerOptions: { ignoreDuplicateSlashes: true, maxParamLength: 8_192 },
+    frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
+  });
+  // *MLflow reads a JSON body of a GET without a query.*
+  app.addHttpMethod('GET', { hasBody: true, overrideExisting: true });
+  app.decorateRequest('caller', undefined);
+  app.setErrorHandler(sendError);
+  app.setNotFoundHandler(() => {
+    throw new MlflowError('ENDPOINT_NOT_FOUND', 'No endpoint of this server has this path.');
+  });
+  guardEveryRequest(app, parts);
+  const admission = createAdmission(parts.authenticator, parts.workspaces);
+  const paths = methodsByPath();
+
+  await app.register(
+    async (prefixed) => {
+      await prefixed.register(async (api) => {
+        takeJsonText(api);
+        for (const noun of Object.keys(contract) as (keyof Contract)[]) {
+          endpointRoutes(api, contract[noun], parts.handlers[noun] as never, admission);
+        }
+        refuseOtherMethods(api, paths);
+      });
+      await prefixed.register(artifactTransferRoutes, {
+        transfers: parts.transfers,
+        authorize: async (request, actions) => admission.admit(request, actions as [string, ...string[]], 'workspace'),
+      });
+      prefixed.get('/health', async (_request, reply) => reply.type('text/plain; charset=utf-8').send('OK'));
+      prefixed.get('/version', async (_request, reply) => reply.type('text/plain; charset=utf-8').send(parts.version));
+      prefixed.get('/', async (_request, reply) => {
+        const { html, headers } = parts.welcomePage();
+        return reply.headers(headers).send(html);
+      });
+    },
+    { prefix: parts.staticPrefix },
+  );
+  return app;
+}
+
+/** Before anything else of a request: is it meant for this server; after it: one line in the log. */
+function guardEveryRequest(app: FastifyInstance, { hostGuard }: AppParts): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    const { raw, headers } = request;
+    reply.header('x-request-id', request.id);
+    const verdict = hostGuard(request.method, raw.url ?? '', headers.host, headers.origin);
+    if (verdict !== undefined) {
+      void reply.code(verdict.status).type('text/plain; charset=utf-8').send(verdict.text);
+      return;
+    }
+    reply.header('x-content-type-options', 'nosniff').header('x-frame-options', 'SAMEORIGIN');
+    done();
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    const { url = '' } = request.raw;
+    const query = url.indexOf('?');
+    request.log.info({
+      method: request.method,
+      // Without the query: it may hold what a user typed.
+      path: query < 0 ? url : url.slice(0, query),
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime * 100) / 100,
+      principal: request.caller?.principal.name,
+      workspace: request.caller?.workspace.name,
+    });
+    done();
+  });
+}
+
+function methodsByPath(): Map<string, Set<string>> {
+  const methods = new Map<string, Set<string>>();
+  const note = (path: string, method: string): void => {
+    const url = path.replace(/\{\*\w+\}/, '*').replaceAll(/\{(\w+)\}/g, ':$1');
+    methods.set(url, (methods.get(url) ?? new Set()).add(method));
+  };
+  for (const group of Object.values(contract)) {
+    for (const definition of Object.values<Endpoint>(group)) {
+      for (const { method, path } of routesOf(definition)) note(path, method);
+    }
+  }
+  for (const { method, path } of Object.values(transfers)) {
+    for (const prefix of ['/api', '/ajax-api']) note(prefix + path, method);
+  }
+  return methods;
+}
+
+/** A known path with another method is 405, and says which methods it has. */
+function refuseOtherMethods(app: FastifyInstance, paths: ReadonlyMap<string, ReadonlySet<string>>): void {
+  for (const [url, methods] of paths) {
+    const allowed = methods.has('GET') ? new Set([...methods, 'HEAD']) : methods;
+    const others = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) => !allowed.has(method));
+    app.route({
+      method: others,
+      url,
+      onRequest: async (request, reply) => {
+        const list = [...allowed].join(', ');
+        reply.header('allow', list);
+        throw new MlflowError('BAD_REQUEST', `${request.method} is not a method of this endpoint; it takes ${list}.`, {
+          status: 405,
+        });
+      },
+      handler: async () => undefined,
+    });
+  }
+}

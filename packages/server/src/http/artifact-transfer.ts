@@ -1,0 +1,117 @@
+import { transfers } from '@lazuli/contract';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../access/caller.ts';
+import type { ArtifactTransfers, Download, Wanted } from '../artifacts/artifact-transfers.ts';
+
+/**
+ * Routes for the bytes of artifacts. A body is never held: it flows from the socket to the store and back at the pace of
+ * the slower one. The router decodes the rest of the path exactly once; the transfers check it.
+ */
+export interface ArtifactTransferOptions {
+  readonly transfers: ArtifactTransfers;
+  /** Who calls, once it is clear that they may do one of these actions. */
+  authorize(request: FastifyRequest, actions: readonly string[]): Promise<Caller>;
+  /** No limit by default. */
+  readonly maxUploadBytes?: number | undefined;
+}
+
+/** A Fastify plugin that must stay encapsulated: it takes every content type, for its own routes only. */
+export async function artifactTransferRoutes(app: FastifyInstance, options: ArtifactTransferOptions): Promise<void> {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => {
+    done(null);
+  });
+  const download = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const caller = await options.authorize(request, transfers.downloadArtifact.actions);
+    const answer = await options.transfers.download(caller, restOfPath(request), wantedOf(request));
+    return send(reply, answer);
+  };
+  for (const prefix of ['/api', '/ajax-api']) {
+    const path = `${prefix}${transfers.downloadArtifact.path.replace('{*artifact_path}', '*')}`;
+    app.route({ method: ['GET', 'HEAD'], url: path, handler: download });
+    app.route({ method: 'PUT', url: path, onRequest: takeAnyType, handler: uploadHandler(options) });
+  }
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/get-artifact',
+    async handler(request, reply) {
+      const caller = await options.authorize(request, transfers.downloadArtifact.actions);
+      const runId = queryValue(request, 'run_id') ?? queryValue(request, 'run_uuid');
+      const path = queryValue(request, 'path');
+      return send(reply, await options.transfers.downloadOfRun(caller, runId, path, wantedOf(request)));
+    },
+  });
+}
+
+function uploadHandler(options: ArtifactTransferOptions) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    try {
+      const caller = await options.authorize(request, transfers.uploadArtifact.actions);
+      await options.transfers.upload(caller, restOfPath(request), {
+        // An iterator that gave up would otherwise destroy the socket before the client has been told why.
+        content: request.raw.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
+        length: lengthOf(request),
+        maxBytes: options.maxUploadBytes,
+      });
+    } catch (error) {
+      discardRest(request);
+      throw error;
+    }
+    return reply.code(200).send();
+  };
+}
+
+/** Any type is taken, one that is no type at all too: it is not kept. */
+async function takeAnyType(request: FastifyRequest): Promise<void> {
+  delete request.raw.headers['content-type'];
+}
+
+const maxDiscardedBytes = 64 * 1024 * 1024;
+const maxDiscardingMs = 30_000;
+
+/**
+ * Clients read an answer only when they have sent all they had, so a refused upload is read on for a while; closing at
+ * once would lose the answer. Only for a while, because nobody should be able to send for ever.
+ */
+function discardRest({ raw }: FastifyRequest): void {
+  if (raw.readableEnded || raw.destroyed) return;
+  let discarded = 0;
+  const timer = setTimeout(() => raw.destroy(), maxDiscardingMs).unref();
+  raw.on('data', (chunk: Uint8Array) => {
+    discarded += chunk.byteLength;
+    if (discarded > maxDiscardedBytes) raw.destroy();
+  });
+  raw.once('close', () => clearTimeout(timer));
+  raw.on('error', () => undefined);
+  raw.resume();
+}
+
+function send(reply: FastifyReply, { status, headers, content }: Download): FastifyReply {
+  reply.code(status).headers(headers);
+  return content === undefined ? reply.send() : reply.send(content);
+}
+
+function wantedOf({ method, headers }: FastifyRequest): Wanted {
+  return {
+    part: method === 'HEAD' ? 'headers' : 'content',
+    range: headers.range,
+    ifRange: headers['if-range']?.toString(),
+    ifNoneMatch: headers['if-none-match'],
+    ifModifiedSince: headers['if-modified-since'],
+  };
+}
+
+function restOfPath(request: FastifyRequest): string {
+  return (request.params as { readonly '*': string })['*'];
+}
+
+/** *A repeated parameter: the first one counts.* */
+function queryValue(request: FastifyRequest, name: string): string | undefined {
+  const value = (request.query as Readonly<Record<string, string | string[] | undefined>>)[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+function lengthOf({ headers }: FastifyRequest): number | undefined {
+  const length = headers['content-length'];
+  return length === undefined ? undefined : Number(length);
+}

@@ -1,0 +1,151 @@
+import type { Int64 } from '@lazuli/contract';
+import { sql } from 'kysely';
+import type { ColumnValue, Db, Engine, GroupTransaction, SetWrite } from '../database/engine.ts';
+import { createLatestMetrics } from './latest-metrics.ts';
+
+/**
+ * Points of metrics: series of (timestamp, step, value), interned as (run, metric key). They grow unlike everything else,
+ * so they live behind an interface of their own: append, latest, history, sample. Stage one keeps them in a table that is
+ * clustered in the order of history; a point that is there already is not stored again (*MLflow ignores exact
+ * duplicates*).
+ */
+export interface MetricStore {
+  /** Adds points within a group. Latest values follow after the commit. */
+  append(tx: GroupTransaction, series: readonly SeriesPoints[]): Promise<void>;
+  /** Brings the stored latest values up to every committed point: to be awaited before a query reads them. */
+  settle(): Promise<void>;
+  /** Ends the background work; what is not settled is settled. */
+  close(): Promise<void>;
+}
+
+/** Points of one run, as parallel columns. NaN is the double NaN; infinities are clamped already. */
+export interface SeriesPoints {
+  readonly workspaceId: number;
+  readonly runKey: number;
+  /** The interned key of each point. */
+  readonly metricKeys: readonly number[];
+  readonly timestamps: readonly Int64[];
+  readonly steps: readonly Int64[];
+  readonly values: readonly number[];
+}
+
+/** One point as it is stored. */
+export interface StoredPoint {
+  readonly timestamp: Int64;
+  readonly step: Int64;
+  readonly value: number;
+  readonly is_nan: number;
+}
+
+const insertPoints: SetWrite = {
+  table: 'metric_points',
+  columns: {
+    workspace_id: 'int64',
+    run_key: 'int64',
+    metric_key: 'int64',
+    timestamp: 'int64',
+    step: 'int64',
+    value: 'double',
+    is_nan: 'int64',
+  },
+  conflict: {
+    key: ['workspace_id', 'run_key', 'metric_key', 'timestamp', 'step', 'is_nan', 'value'],
+  },
+};
+
+export async function openMetricStore(engine: Engine): Promise<MetricStore> {
+  const latest = createLatestMetrics(engine);
+  await latest.recover();
+  return {
+    async append(tx, series) {
+      const rows: ColumnValue[][] = [];
+      for (const { workspaceId, runKey, metricKeys, timestamps, steps, values } of series) {
+        for (let index = 0; index < values.length; index++) {
+          const value = values[index] ?? NaN;
+          const isNan = Number.isNaN(value);
+          rows.push([
+            workspaceId,
+            runKey,
+            metricKeys[index] ?? null,
+            timestamps[index] ?? null,
+            steps[index] ?? null,
+            isNan ? 0 : value,
+            isNan ? 1 : 0,
+          ]);
+        }
+      }
+      await tx.write(insertPoints, rows);
+      await latest.follow(tx, rows);
+    },
+    settle: () => latest.settle(),
+    close: () => latest.close(),
+  };
+}
+
+export interface SeriesName {
+  readonly workspaceId: number;
+  readonly runKey: number;
+  readonly metricKey: number;
+}
+
+/** Up to `limit` points in the order of history, those behind `after`. The cost follows the page, not the history. */
+export async function historyOf(
+  db: Db,
+  { workspaceId, runKey, metricKey }: SeriesName,
+  limit: number,
+  after?: StoredPoint,
+): Promise<StoredPoint[]> {
+  const behind =
+    after === undefined
+      ? sql``
+      : sql`and (timestamp, step, is_nan, value) > (${after.timestamp}, ${after.step}, ${after.is_nan}, ${after.value})`;
+  const { rows } = await sql<StoredPoint>`
+    select timestamp, step, value, is_nan from metric_points
+    where workspace_id = ${workspaceId} and run_key = ${runKey} and metric_key = ${metricKey} ${behind}
+    order by timestamp, step, is_nan, value
+    limit ${limit}`.execute(db);
+  return rows;
+}
+
+export interface SampleRange {
+  readonly startStep?: number;
+  readonly endStep?: number;
+  /** At most this many points. */
+  readonly limit: number;
+}
+
+/**
+ * Points of a series spread evenly over its rows in the order of (step, timestamp, value), the last one always among them.
+ * *MLflow ≥ 3.15 cuts the rows into `limit` buckets of equal size, the first ones a row larger, and takes the first row of
+ * each; the last row then takes the place of the last sample.*
+ */
+export async function sampleOf(
+  db: Db,
+  { workspaceId, runKey, metricKey }: SeriesName,
+  { startStep, endStep, limit }: SampleRange,
+): Promise<StoredPoint[]> {
+  const from = startStep === undefined ? sql`` : sql`and step >= ${startStep}`;
+  const to = endStep === undefined ? sql`` : sql`and step <= ${endStep}`;
+  const rows = sql`metric_points
+    where workspace_id = ${workspaceId} and run_key = ${runKey} and metric_key = ${metricKey} ${from} ${to}`;
+  const counted = await sql<{ total: number }>`select count(*) as total from ${rows}`.execute(db);
+  const positions = samplePositions(counted.rows[0]?.total ?? 0, limit);
+  if (positions.length === 0) return [];
+  const sampled = await sql<StoredPoint>`
+    select timestamp, step, value, is_nan from (
+      select timestamp, step, value, is_nan,
+        row_number() over (order by step, timestamp, value, is_nan) - 1 as position
+      from ${rows}
+    ) as ordered where position in (${sql.join(positions)}) order by position`.execute(db);
+  return sampled.rows;
+}
+
+/** Which of `total` rows a sample of at most `limit` shows. */
+export function samplePositions(total: number, limit: number): number[] {
+  const samples = Math.min(total, limit);
+  const size = Math.floor(total / Math.max(samples, 1));
+  const larger = total - size * samples;
+  const positions = Array.from({ length: samples }, (_, bucket) => bucket * size + Math.min(bucket, larger));
+  if (samples > 0) positions[samples - 1] = total - 1;
+  return positions;
+}

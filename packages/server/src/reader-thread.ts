@@ -1,0 +1,7 @@
+import { serveReads } from './database/serve-reads.ts';
+import { searchExperiments } from './experiments/experiment-handlers.ts';
+import { metricHistory, metricHistoryBulk, metricHistoryInterval } from './runs/metric-reads.ts';
+import { searchRuns } from './runs/search-runs.ts';
+
+/** What a reader thread runs: every read that may scan. */
+serveReads([searchExperiments, searchRuns, metricHistory, metricHistoryBulk, metricHistoryInterval]);

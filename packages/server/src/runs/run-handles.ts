@@ -1,0 +1,69 @@
+/**
+ * What a logging request must know about its run, kept in memory so that logging a point needs no SELECT. Whoever changes a
+ * run's lifecycle forgets its handle on commit, before the next group decides anything.
+ */
+export interface RunHandle {
+  readonly runKey: number;
+  readonly experimentId: number;
+  readonly lifecycleStage: string;
+}
+
+export interface RunHandles {
+  find(workspaceId: number, runId: string): RunHandle | undefined;
+  keep(workspaceId: number, runId: string, handle: RunHandle): void;
+  forget(workspaceId: number, runId: string): void;
+  forgetExperiment(workspaceId: number, experimentId: number): void;
+  forgetWorkspace(workspaceId: number): void;
+  /** The interned metric keys of an experiment, as far as they are known. */
+  metricKeys(workspaceId: number, experimentId: number): ReadonlyMap<string, number>;
+  keepMetricKey(workspaceId: number, experimentId: number, key: string, metricKey: number): void;
+}
+
+const handleLimit = 50_000;
+const metricKeyLimit = 200_000;
+
+export function createRunHandles(): RunHandles {
+  const handles = new Map<string, RunHandle>();
+  const metricKeys = new Map<string, Map<string, number>>();
+  let metricKeyCount = 0;
+
+  return {
+    find: (workspaceId, runId) => handles.get(`${workspaceId}/${runId}`),
+    keep(workspaceId, runId, handle) {
+      // The oldest goes first; a run that is still logging comes back with its next request.
+      if (handles.size >= handleLimit) {
+        const oldest = handles.keys().next();
+        if (!oldest.done) handles.delete(oldest.value);
+      }
+      handles.set(`${workspaceId}/${runId}`, handle);
+    },
+    forget(workspaceId, runId) {
+      handles.delete(`${workspaceId}/${runId}`);
+    },
+    forgetExperiment(workspaceId, experimentId) {
+      const prefix = `${workspaceId}/`;
+      for (const [name, handle] of handles) {
+        if (handle.experimentId === experimentId && name.startsWith(prefix)) handles.delete(name);
+      }
+    },
+    forgetWorkspace(workspaceId) {
+      const prefix = `${workspaceId}/`;
+      for (const name of handles.keys()) if (name.startsWith(prefix)) handles.delete(name);
+      for (const name of metricKeys.keys()) if (name.startsWith(prefix)) metricKeys.delete(name);
+    },
+    metricKeys: (workspaceId, experimentId) => metricKeys.get(`${workspaceId}/${experimentId}`) ?? none,
+    keepMetricKey(workspaceId, experimentId, key, metricKey) {
+      if (metricKeyCount >= metricKeyLimit) {
+        metricKeys.clear();
+        metricKeyCount = 0;
+      }
+      const name = `${workspaceId}/${experimentId}`;
+      let keys = metricKeys.get(name);
+      if (keys === undefined) metricKeys.set(name, (keys = new Map<string, number>()));
+      keys.set(key, metricKey);
+      metricKeyCount++;
+    },
+  };
+}
+
+const none: ReadonlyMap<string, number> = new Map();

@@ -1,0 +1,154 @@
+import { sql } from 'kysely';
+import type { Db } from '../database/engine.ts';
+import { indexedValueLength } from '../database/migrations.ts';
+import {
+  always,
+  integerCondition,
+  metricCondition,
+  never,
+  oneOf,
+  rowCondition,
+  textCondition,
+  type Sql,
+} from './conditions.ts';
+import type { Comparison, Filter } from './filter.ts';
+import type { OrderClause } from './order.ts';
+import type { RunEntity } from './run-vocabulary.ts';
+
+/** Where a search looks. */
+export interface RunScope {
+  readonly workspaceId: number;
+  readonly experimentIds: readonly number[];
+  /** The interned keys of each metric that the query names, in the experiments searched; undefined where they are too many to list. */
+  readonly metricKeys: ReadonlyMap<string, readonly number[] | undefined>;
+}
+
+/** A metric has one interned key in each experiment; over more than these many experiments the keys are joined instead. */
+const listedMetricKeys = 16;
+
+export async function findMetricKeys(
+  db: Db,
+  { workspaceId, experimentIds }: { workspaceId: number; experimentIds: readonly number[] },
+  names: ReadonlySet<string>,
+): Promise<RunScope['metricKeys']> {
+  const found = new Map<string, number[] | undefined>([...names].map((name) => [name, []]));
+  if (names.size === 0) return found;
+  if (experimentIds.length > listedMetricKeys) return new Map([...names].map((name) => [name, undefined]));
+  const { rows } = await sql<{ metric_key: number; key: string }>`
+    select metric_key, key from metric_keys
+    where workspace_id = ${workspaceId} and ${oneOf(sql`experiment_id`, experimentIds)} and key in (${sql.join([...names])})
+  `.execute(db);
+  for (const { metric_key, key } of rows) found.get(key)?.push(metric_key);
+  return found;
+}
+
+export function metricNames(
+  filter: Filter<RunEntity> | undefined,
+  order: readonly OrderClause<RunEntity>[],
+): Set<string> {
+  const names = new Set(order.filter(({ entity }) => entity === 'metric').map(({ key }) => key));
+  const visit = (each: Filter<RunEntity>): void => {
+    if (each.kind === 'comparison') {
+      if (each.entity === 'metric') names.add(each.key);
+    } else if (each.kind === 'not') visit(each.operand);
+    else each.operands.forEach(visit);
+  };
+  if (filter !== undefined) visit(filter);
+  return names;
+}
+
+/** The condition of a comparison on the run `r`. */
+export function runCondition(comparison: Comparison<RunEntity>, scope: RunScope): Sql {
+  const { entity, key, operator, value } = comparison;
+  switch (entity) {
+    case 'attribute':
+      return key === 'start_time' || key === 'end_time'
+        ? integerCondition(sql.ref(`r.${key}`), operator, value)
+        : textCondition(sql.ref(`r.${key}`), operator, value);
+    case 'parameter':
+    case 'tag':
+      return rowCondition(operator, {
+        tables: sql`${sql.table(textTable(entity))} p`,
+        key: sql`p.workspace_id = ${scope.workspaceId} and p.run_key = r.run_key and p.key = ${key}`,
+        condition: textCondition(sql`p.value`, operator, value),
+      });
+    case 'metric': {
+      const source = latestMetric('m', key, scope);
+      if (source === undefined) return operator === 'IS NULL' ? always : never;
+      const condition = metricCondition({ value: sql`m.value`, isNaN: sql`m.is_nan` }, operator, value);
+      return rowCondition(operator, { ...source, condition });
+    }
+    case 'dataset':
+      return datasetCondition(comparison, scope);
+  }
+}
+
+/** *MLflow: a clause means "some dataset of the run"; two clauses may be met by two datasets.* */
+function datasetCondition({ key, operator, value }: Comparison<RunEntity>, { workspaceId }: RunScope): Sql {
+  if (key === 'context') {
+    return sql`(select 1 from run_input_tags t
+      where t.workspace_id = ${workspaceId} and t.run_key = r.run_key and t.key = 'mlflow.data.context'
+      and ${textCondition(sql`t.value`, operator, value)} limit 1) is not null`;
+  }
+  return sql`(select 1 from run_inputs i cross join datasets d
+    where i.workspace_id = ${workspaceId} and i.run_key = r.run_key and d.dataset_key = i.dataset_key
+    and ${textCondition(sql.ref(`d.${key}`), operator, value)} limit 1) is not null`;
+}
+
+/** The latest value of a metric of the run `r`: tables and the condition that joins them; undefined where no run has it. */
+export function latestMetric(
+  alias: string,
+  key: string,
+  { workspaceId, metricKeys }: RunScope,
+): { tables: Sql; key: Sql } | undefined {
+  const keys = metricKeys.get(key);
+  const table = sql`latest_metrics ${sql.id(alias)}`;
+  const ofRun = sql`${sql.id(alias)}.workspace_id = ${workspaceId} and ${sql.id(alias)}.run_key = r.run_key`;
+  if (keys === undefined) {
+    const names = sql.id(`${alias}_key`);
+    return {
+      tables: sql`(metric_keys ${names} cross join ${table})`,
+      key: sql`${names}.workspace_id = ${workspaceId} and ${names}.experiment_id = r.experiment_id
+        and ${names}.key = ${key} and ${ofRun} and ${sql.id(alias)}.metric_key = ${names}.metric_key`,
+    };
+  }
+  if (keys.length === 0) return undefined;
+  return { tables: table, key: sql`${ofRun} and ${oneOf(sql`${sql.id(alias)}.metric_key`, keys)}` };
+}
+
+/**
+ * The rows of an index that hold every run which a comparison selects, and perhaps others; undefined where no index tells.
+ * The subselect names each run once.
+ */
+export function runsByIndex({ entity, key, operator, value }: Comparison<RunEntity>, scope: RunScope): Sql | undefined {
+  if (entity === 'parameter' || entity === 'tag') {
+    if (operator !== '=' && operator !== 'IN') return undefined;
+    const texts = value?.kind === 'list' ? [...new Set(value.texts)] : value?.kind === 'text' ? [value.text] : [];
+    const prefixes = [...new Set(texts.map(indexedPrefix))];
+    // The index holds the beginnings of values: it narrows, and the comparison itself decides.
+    return sql`select run_key from ${sql.table(textTable(entity))}
+      where workspace_id = ${scope.workspaceId} and key = ${key}
+      and substr(value, 1, ${sql.lit(indexedValueLength)}) in (${sql.join(prefixes)})`;
+  }
+  if (entity === 'metric') {
+    const keys = scope.metricKeys.get(key);
+    if (keys === undefined || keys.length === 0 || operator === '!=' || operator === 'IS NULL') return undefined;
+    return sql`select run_key from latest_metrics
+      where workspace_id = ${scope.workspaceId} and ${oneOf(sql`metric_key`, keys)}
+      and ${metricCondition({ value: sql`value`, isNaN: sql`is_nan` }, operator, value)}`;
+  }
+  return undefined;
+}
+
+/** What the index keeps of a value. *substr counts characters, not code units.* */
+function indexedPrefix(text: string): string {
+  return text.length <= indexedValueLength
+    ? text
+    : Array.from(text.slice(0, 2 * indexedValueLength))
+        .slice(0, indexedValueLength)
+        .join('');
+}
+
+export function textTable(entity: 'parameter' | 'tag'): 'run_params' | 'run_tags' {
+  return entity === 'parameter' ? 'run_params' : 'run_tags';
+}

@@ -1,0 +1,212 @@
+import { sql } from 'kysely';
+import { invalidParameter, parseInt64 } from '@lazuli/contract';
+import type { Db } from '../database/engine.ts';
+import { always, every, filterCondition, oneOf, type Sql } from './conditions.ts';
+import { parseFilter, type Comparison, type Filter } from './filter.ts';
+import { after, orderBy, positionOf, selectTerms, type OrderedRow, type OrderTerm, type Position } from './keyset.ts';
+import { parseOrder, refuseDuplicates, type OrderClause } from './order.ts';
+import { readPageToken, searchDigest, writePageToken } from './page-token.ts';
+import { findMetricKeys, metricNames, runCondition, runsByIndex, type RunScope } from './run-conditions.ts';
+import { runOrder } from './run-order.ts';
+import { quoted } from './syntax-error.ts';
+import { runVocabulary, type RunEntity } from './run-vocabulary.ts';
+
+/**
+ * Search of runs: a filter and an order become one of three plans.
+ * - *Drive*: an index tells that few runs can match (a param's value, a metric's range, a small experiment). Those are tried and sorted.
+ * - *Walk*: the order is that of an index (start_time, or one metric in one experiment). Its runs are tried in turn, and the walk
+ *   ends when the page is full.
+ * - *Scan*: all runs of the experiments are tried and sorted.
+ */
+export interface RunQuery {
+  readonly workspaceId: number;
+  readonly experimentIds: readonly string[];
+  readonly filter?: string | undefined;
+  readonly viewType: 'ACTIVE_ONLY' | 'DELETED_ONLY' | 'ALL';
+  readonly maxResults: number;
+  readonly orderBy: readonly string[];
+  readonly pageToken?: string | undefined;
+}
+
+export interface RunPage {
+  readonly runKeys: number[];
+  readonly nextPageToken?: string;
+}
+
+interface Search {
+  readonly db: Db;
+  readonly scope: RunScope;
+  readonly filter: Filter<RunEntity> | undefined;
+  /** What every run found must meet: the scope, the view and the filter. */
+  readonly condition: Sql;
+  readonly order: readonly OrderClause<RunEntity>[];
+  readonly terms: readonly OrderTerm[];
+  readonly start: Position | undefined;
+  /** One more than the page holds: it tells whether there is a next page. */
+  readonly limit: number;
+}
+
+interface FoundRun {
+  readonly runKey: number;
+  readonly position: Position;
+}
+
+export async function searchRunKeys(db: Db, query: RunQuery): Promise<RunPage> {
+  const { workspaceId, viewType, maxResults } = query;
+  const filter = parseFilter(query.filter, runVocabulary);
+  const order = parseOrder(query.orderBy, runVocabulary);
+  refuseDuplicates(order, query.orderBy);
+  const experimentIds = readExperimentIds(query.experimentIds);
+  const metricKeys = await findMetricKeys(db, { workspaceId, experimentIds }, metricNames(filter, order));
+  const scope: RunScope = { workspaceId, experimentIds, metricKeys };
+  const terms = runOrder(order, scope);
+  const digest = searchDigest([workspaceId, experimentIds, viewType, query.filter ?? '', query.orderBy]);
+  const start = readPageToken(query.pageToken, { digest, terms });
+  if (experimentIds.length === 0) return { runKeys: [] };
+  const condition = every([
+    sql`r.workspace_id = ${workspaceId}`,
+    oneOf(sql`r.experiment_id`, experimentIds),
+    ...(viewType === 'ALL' ? [] : [sql`r.lifecycle_stage = ${viewType === 'ACTIVE_ONLY' ? 'active' : 'deleted'}`]),
+    ...(filter === undefined ? [] : [filterCondition(filter, (each) => runCondition(each, scope))]),
+  ]);
+  const found = await findRuns({ db, scope, filter, condition, order, terms, start, limit: maxResults + 1 });
+  const page = found.slice(0, maxResults);
+  const last = page.at(-1);
+  const runKeys = page.map(({ runKey }) => runKey);
+  if (found.length <= maxResults || last === undefined) return { runKeys };
+  return { runKeys, nextPageToken: writePageToken(digest, last.position) };
+}
+
+function readExperimentIds(texts: readonly string[]): number[] {
+  const ids = new Set<number>();
+  for (const text of texts) {
+    const id = parseInt64(text);
+    if (id === undefined) {
+      throw invalidParameter(`Invalid experiment ID '${quoted(text)}'. Experiment ID must be a valid integer.`);
+    }
+    // No experiment has a number that a double cannot hold: *unknown experiments are passed over.*
+    if (typeof id === 'number') ids.add(id);
+  }
+  return [...ids].sort((a, b) => a - b);
+}
+
+/** Few enough runs to try and sort them all, when the alternative is to walk an index or to scan everything. */
+const fewBesideWalk = 2_000;
+const fewBesideScan = 20_000;
+
+async function findRuns(search: Search): Promise<FoundRun[]> {
+  const walk = walkOf(search);
+  if (walk !== undefined && search.filter === undefined) return walk();
+  const driver = await fewestRuns(search, walk === undefined ? fewBesideScan : fewBesideWalk);
+  if (driver !== undefined) {
+    return select(search, { from: sql`(${driver}) d cross join runs r`, where: sql`r.run_key = d.run_key` });
+  }
+  return walk === undefined ? select(search, { from: sql`runs r` }) : walk();
+}
+
+/** The index rows that hold the fewest of the runs in question, where that is fewer than `few`. */
+async function fewestRuns({ db, filter, scope }: Search, few: number): Promise<Sql | undefined> {
+  const { workspaceId, experimentIds } = scope;
+  const everyRun = sql`select run_key from runs
+    where workspace_id = ${workspaceId} and ${oneOf(sql`experiment_id`, experimentIds)}`;
+  const sources = [everyRun];
+  for (const comparison of conjuncts(filter)) {
+    const source = runsByIndex(comparison, scope);
+    if (source !== undefined) sources.push(source);
+  }
+  let best: Sql | undefined;
+  let bound = few;
+  for (const source of sources.slice(0, maxSources)) {
+    const { rows } = await sql<{ count: number }>`
+      select count(*) as count from (select 1 from (${source}) s limit ${bound + 1}) c
+    `.execute(db);
+    const count = Number(rows[0]?.count ?? 0);
+    if (count <= bound) {
+      best = source;
+      bound = Math.max(0, count - 1);
+    }
+    if (count === 0) break;
+  }
+  return best;
+}
+
+/** Counting costs as well; past these, one more comparison rarely tells more. */
+const maxSources = 12;
+
+/** The comparisons that every run found must meet. */
+function conjuncts(filter: Filter<RunEntity> | undefined): Comparison<RunEntity>[] {
+  if (filter === undefined) return [];
+  if (filter.kind === 'comparison') return [filter];
+  return filter.kind === 'and' ? filter.operands.flatMap(conjuncts) : [];
+}
+
+/** A walk along the index whose order is wanted, where there is one. */
+function walkOf(search: Search): (() => Promise<FoundRun[]>) | undefined {
+  const { order, scope } = search;
+  if (scope.experimentIds.length !== 1) return undefined;
+  const [first] = order;
+  if (first === undefined || (first.entity === 'attribute' && first.key === 'start_time')) {
+    // runs_by_start: the database sees for itself that its order is the one asked for.
+    return () => select(search, { from: sql`runs r` });
+  }
+  const [metricKey] = first.entity === 'metric' ? (scope.metricKeys.get(first.key) ?? []) : [];
+  return metricKey === undefined ? undefined : () => walkByMetric(search, metricKey);
+}
+
+/** Along latest_metrics_by_value: runs with a number, then those with NaN, then those without the metric. */
+async function walkByMetric(search: Search, metricKey: number): Promise<FoundRun[]> {
+  const { scope, terms, start, limit } = search;
+  const [first, ...rest] = terms;
+  if (first === undefined) throw new TypeError('An order has at least one term.');
+  const { join: _join, ...value } = first;
+  const found = new Map<number, FoundRun>();
+  for (const rank of [0, 1, 2] as const) {
+    if (rank < (start?.[0]?.rank ?? 0)) continue;
+    if (rank === 2 && !(await lacksMetric(search, metricKey))) break;
+    const ofRank = sql`o0.workspace_id = ${scope.workspaceId} and o0.metric_key = ${metricKey}`;
+    const source: Source =
+      rank === 2
+        ? {
+            from: sql`runs r`,
+            where: sql`(select 1 from latest_metrics o0 where ${ofRank} and o0.run_key = r.run_key) is null`,
+          }
+        : {
+            from: sql`latest_metrics o0 cross join runs r`,
+            where: sql`${ofRank} and o0.is_nan = ${rank} and r.run_key = o0.run_key`,
+          };
+    const part = { ...search, terms: [{ ...value, rank }, ...rest], limit: limit - found.size };
+    // A run whose latest value changes between two statements may be found by both.
+    for (const run of await select(part, source)) found.set(run.runKey, found.get(run.runKey) ?? run);
+    if (found.size >= limit) break;
+  }
+  return [...found.values()];
+}
+
+/** Whether an experiment has a run without the metric: two counts along indexes save a probe of every run. */
+async function lacksMetric({ db, scope }: Search, metricKey: number): Promise<boolean> {
+  const { rows } = await sql<{ runs: number; values: number }>`
+    select (select count(*) from runs
+        where workspace_id = ${scope.workspaceId} and ${oneOf(sql`experiment_id`, scope.experimentIds)}) as runs,
+      (select count(*) from latest_metrics
+        where workspace_id = ${scope.workspaceId} and metric_key = ${metricKey}) as "values"
+  `.execute(db);
+  return rows[0] === undefined || rows[0].runs > rows[0].values;
+}
+
+interface Source {
+  readonly from: Sql;
+  readonly where?: Sql;
+}
+
+async function select(search: Search, { from, where = always }: Source): Promise<FoundRun[]> {
+  const { db, condition, terms, start, limit } = search;
+  const joins = terms.flatMap(({ join }) => (join === undefined ? [] : [sql` ${join}`]));
+  const { rows } = await sql<OrderedRow>`
+    select r.run_key as run_key, ${selectTerms(terms)}
+    from ${from}${joins.length === 0 ? sql`` : sql.join(joins, sql``)}
+    where ${where} and ${condition} and ${start === undefined ? always : after(terms, start)}
+    order by ${orderBy(terms)}
+    limit ${limit}
+  `.execute(db);
+  return rows.map((row) => ({ runKey: Number(row['run_key']), position: positionOf(row, terms) }));
+}

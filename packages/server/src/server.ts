@@ -1,0 +1,163 @@
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { pino, type Logger } from 'pino';
+import { createAuthenticator } from './access/authenticate.ts';
+import type { WorkspaceRef } from './access/caller.ts';
+import { mayRead } from './access/decide.ts';
+import { openOfflineTokens, type OfflineTokens } from './access/offline-tokens.ts';
+import { tokenHandlers } from './access/token-handlers.ts';
+import { checkLocation, experimentLocation } from './artifact-store/artifact-location.ts';
+import { folderPath } from './artifact-store/artifact-path.ts';
+import { openLocalFolder } from './artifact-store/local-folder.ts';
+import { artifactHandlers } from './artifacts/artifact-handlers.ts';
+import { artifactTransfers } from './artifacts/artifact-transfers.ts';
+import type { Db, Engine } from './database/engine.ts';
+import { openSqlite } from './database/sqlite.ts';
+import { insertDefaultExperiment } from './experiments/default-experiment.ts';
+import { experimentHandlers } from './experiments/experiment-handlers.ts';
+import { createApp } from './http/app.ts';
+import { createHostGuard } from './http/host-guard.ts';
+import { createWelcomePage } from './http/welcome-page.ts';
+import { openMetricStore } from './metric-store/metric-store.ts';
+import { experimentRuns } from './runs/experiment-runs.ts';
+import { metricHandlers } from './runs/metric-handlers.ts';
+import { createRunHandles } from './runs/run-handles.ts';
+import { runHandlers } from './runs/run-handlers.ts';
+import { createRunLog } from './runs/run-log.ts';
+import { getRun } from './runs/run-store.ts';
+import { mlflowVersion, serverInfoHandlers } from './server-info.ts';
+import type { Settings } from './settings/parse-settings.ts';
+import { clientUrl } from './settings/paste-lines.ts';
+import { version } from './version.ts';
+import { openWorkspaceDirectory } from './workspaces/workspace-directory.ts';
+import { workspaceHandlers } from './workspaces/workspace-handlers.ts';
+
+export interface Server extends AsyncDisposable {
+  /** The app as a function of requests: tests call it without a socket. */
+  readonly app: FastifyInstance;
+  /** The base URLs for clients, once it listens. */
+  readonly urls: readonly string[];
+  listen(): Promise<void>;
+  /** Answers what is under way, then lets go of everything. */
+  close(): Promise<void>;
+}
+
+/** The artifact folder may be shared, so an upload without a write for this long counts as given up. */
+const staleUploadMs = 60 * 60 * 1000;
+
+/** Puts a server together: opens what lives, builds the handlers, returns what can listen. Whoever creates it closes it. */
+export async function createServer(settings: Settings, options: { logger?: Logger } = {}): Promise<Server> {
+  const logger =
+    options.logger ?? pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: false, minLength: 4096 }));
+  const now = Date.now;
+  const engine = await openEngine(settings);
+  try {
+    const metricStore = await openMetricStore(engine);
+    const handles = createRunHandles();
+    const store = await openLocalFolder({ root: settings.artifactsDestination, staleBefore: now() - staleUploadMs });
+    const places = { store, localRoots: localRootsOf(settings) };
+    const checkArtifactRoot = (root: string): string =>
+      checkLocation(root, { workingDirectory: process.cwd(), ownHosts: [] });
+    const locationFor = (asked: string | undefined, workspace: WorkspaceRef, experimentId: number): string =>
+      asked === undefined || asked === ''
+        ? experimentLocation(
+            workspace.defaultArtifactRoot ?? settings.defaultArtifactRoot,
+            workspace.guid,
+            String(experimentId),
+          )
+        : checkArtifactRoot(asked);
+    const furnish = (db: Db, workspace: WorkspaceRef): Promise<void> =>
+      insertDefaultExperiment(db, workspace, { now, locationFor });
+    const directory = await openWorkspaceDirectory(engine, now, furnish);
+    const authenticator = createAuthenticator({ mode: settings.auth, engine, now });
+    const log = createRunLog(engine, handles, metricStore);
+    const artifactRoom = {
+      ...places,
+      findRun: (workspace: WorkspaceRef, runId: string) => getRun(engine.db, workspace.workspaceId, runId),
+    };
+
+    const app = await createApp({
+      handlers: {
+        experiments: experimentHandlers({ engine, now, locationFor, runsOf: experimentRuns(handles) }),
+        runs: runHandlers({ engine, now, handles, log, metricStore }),
+        metrics: metricHandlers({ engine }),
+        artifacts: artifactHandlers(artifactRoom),
+        workspaces: workspaceHandlers({
+          engine,
+          now,
+          directory,
+          mayRead,
+          checkArtifactRoot,
+          furnish,
+          async discard(workspace) {
+            handles.forgetWorkspace(workspace.workspaceId);
+            authenticator.forgetAllTokens();
+            await store.remove(folderPath(workspace.guid));
+          },
+        }),
+        serverInfo: serverInfoHandlers(),
+        apiTokens: tokenHandlers({ engine, now, authenticator }),
+      },
+      transfers: artifactTransfers(artifactRoom),
+      authenticator,
+      workspaces: directory,
+      hostGuard: createHostGuard(settings),
+      welcomePage: () =>
+        createWelcomePage({
+          version,
+          url: clientUrl(settings, portOf(app)),
+          auth: settings.auth,
+          dataDir: settings.dataDir,
+        }),
+      logger,
+      version: mlflowVersion,
+      staticPrefix: settings.staticPrefix,
+      maxBodySize: settings.maxBodySize,
+    });
+
+    const close = async (): Promise<void> => {
+      await app.close();
+      await metricStore.close();
+      await engine.close();
+      logger.flush();
+    };
+    return {
+      app,
+      get urls() {
+        return [clientUrl(settings, portOf(app))];
+      },
+      async listen() {
+        await app.listen({ host: settings.host, port: settings.port, backlog: 1024 });
+      },
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}
+
+/** API tokens of a data directory on which no server runs. */
+export function openTokens(settings: Settings): Promise<OfflineTokens> {
+  return openOfflineTokens(() => openEngine(settings), Date.now);
+}
+
+function openEngine({ databaseFile }: Settings): Promise<Engine> {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return openSqlite({
+    path: databaseFile,
+    readerThread: new URL(`./reader-thread.${extension}`, import.meta.url),
+  });
+}
+
+/** The local folders that the operator has named as artifact roots: the only ones that the server reads. */
+function localRootsOf({ defaultArtifactRoot }: Settings): string[] {
+  if (defaultArtifactRoot.startsWith('file:')) return [join(new URL(defaultArtifactRoot).pathname)];
+  return defaultArtifactRoot.startsWith('/') ? [defaultArtifactRoot] : [];
+}
+
+function portOf(app: FastifyInstance): number {
+  return (app.server.address() as AddressInfo | null)?.port ?? 0;
+}

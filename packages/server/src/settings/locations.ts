@@ -1,0 +1,81 @@
+import { resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { BrokenRule } from './setting-rules.ts';
+
+/** The settings that say where data lie. A relative one counts from `base`. */
+
+export function readFolder(text: string, base: string): string {
+  refuseNul(text);
+  return resolve(base, text);
+}
+
+/**
+ * The file that a database URI names. *SQLAlchemy: three slashes begin a relative path, four an absolute one; the path
+ * is taken as it stands, without percent-decoding.*
+ */
+export function readDatabaseUri(text: string, base: string): string {
+  const supported = 'supported are sqlite:///relative/path.db and sqlite:////absolute/path.db';
+  refuseNul(text);
+  const path = /^sqlite:\/\/\/(.+)$/s.exec(text)?.[1];
+  if (path === undefined) throw new BrokenRule(`is no database that this server can use; ${supported}`);
+  if (path.startsWith(':memory:')) throw new BrokenRule(`would keep everything in memory and lose it; ${supported}`);
+  if (path.includes('?')) throw new BrokenRule(`carries options, which are not understood; ${supported}`);
+  if (path.endsWith('/')) throw new BrokenRule(`names a folder, not a file; ${supported}`);
+  return resolve(base, path);
+}
+
+/** The local folder that a path or a `file:` URI names. */
+export function readArtifactFolder(text: string, base: string): string {
+  refuseNul(text);
+  const scheme = schemeOf(text);
+  if (scheme === undefined) return resolve(base, text);
+  if (scheme === 'file') return pathOfFileUri(text, base);
+  throw new BrokenRule('must be a local folder: a path, or a URI such as file:///srv/artifacts');
+}
+
+/**
+ * Where new experiments keep their artifacts: behind this server (`mlflow-artifacts:/`), or in a folder that the clients
+ * reach themselves. *MLflow: a relative folder is resolved where the server starts.*
+ */
+export function readArtifactRoot(text: string, base: string): string {
+  refuseNul(text);
+  const scheme = schemeOf(text);
+  if (scheme === 'mlflow-artifacts') return readProxiedRoot(text);
+  if (scheme === undefined) return resolve(base, text);
+  if (scheme === 'file') return pathToFileURL(pathOfFileUri(text, base)).href;
+  throw new BrokenRule('must be mlflow-artifacts:/ with or without a path, or a local folder: a path or a file: URI');
+}
+
+function readProxiedRoot(text: string): string {
+  const path = /^mlflow-artifacts:(?:\/\/)?(\/[^?#]*)?$/i.exec(text)?.[1] ?? '';
+  const plain = text.toLowerCase() === 'mlflow-artifacts:' || path !== '';
+  if (
+    !plain ||
+    path
+      .slice(1)
+      .split('/')
+      .some((segment) => /^\.{1,2}$/.test(segment)) ||
+    /[\\%]|\/\//.test(path)
+  ) {
+    throw new BrokenRule('must be mlflow-artifacts:/ with or without a plain path, and without a host');
+  }
+  return `mlflow-artifacts:${path === '' ? '/' : path}`;
+}
+
+function schemeOf(text: string): string | undefined {
+  return /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]?.toLowerCase();
+}
+
+function pathOfFileUri(text: string, base: string): string {
+  const rest = text.slice('file:'.length);
+  if (!rest.startsWith('/')) return resolve(base, rest);
+  try {
+    return fileURLToPath(text);
+  } catch (cause) {
+    throw new BrokenRule('is no file: URI of this machine; one looks like file:///srv/artifacts', { cause });
+  }
+}
+
+function refuseNul(text: string): void {
+  if (text.includes('\0')) throw new BrokenRule('must not contain a NUL character');
+}

@@ -1,0 +1,110 @@
+import { join } from 'node:path';
+import { isLoopback } from './loopback.ts';
+import { settingTable, type SettingDefinition, type SettingKey, type SettingTable } from './setting-definitions.ts';
+import { BrokenRule } from './setting-rules.ts';
+import { gatherSettings, type Given, type Mistake, type SettingSources } from './setting-sources.ts';
+
+/** The settings that a server starts with: each checked, every path absolute. */
+export interface Settings {
+  readonly host: string;
+  readonly port: number;
+  readonly dataDir: string;
+  /** Without a slash at its end. */
+  readonly publicUrl: string | undefined;
+  /** In small letters. */
+  readonly allowedHosts: readonly string[];
+  /** Empty, or a path such as `/mlflow`. */
+  readonly staticPrefix: string;
+  readonly auth: 'none' | 'token';
+  readonly databaseFile: string;
+  readonly defaultArtifactRoot: string;
+  readonly artifactsDestination: string;
+  /** Bytes. */
+  readonly maxBodySize: number;
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+  /** What was not wrong but is worth a line in the log. */
+  readonly warnings: readonly string[];
+}
+
+/** Every mistake at once, so that nobody has to start a server five times to find five. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+  readonly mistakes: readonly Mistake[];
+
+  constructor(mistakes: readonly Mistake[]) {
+    super(
+      mistakes.length === 1 ? mistakes.join() : `${mistakes.length} settings are wrong:\n- ${mistakes.join('\n- ')}`,
+    );
+    this.mistakes = mistakes;
+  }
+}
+
+type Values = { readonly [Key in SettingKey]?: ReturnType<SettingTable[Key]['read']> };
+
+export function parseSettings(sources: SettingSources): Settings {
+  const { given, mistakes, warnings } = gatherSettings(sources);
+  const found: Mistake[] = [...mistakes];
+  const values = readValues(given, sources.workingDir, found);
+  found.push(...mistakesTogether(values, given));
+  if (found.length > 0) throw new SettingsError(found);
+  // Each setting with a default has a value here: what is absent was a mistake, and mistakes have been thrown.
+  const checked = values as Values & Required<Pick<Values, DefaultedKey>>;
+  const { dataDir, backendStoreUri, artifactsDestination, publicUrl, allowedHosts = [], staticPrefix = '' } = checked;
+  return {
+    host: checked.host,
+    port: checked.port,
+    dataDir,
+    publicUrl,
+    allowedHosts,
+    staticPrefix,
+    auth: checked.auth,
+    databaseFile: backendStoreUri ?? join(dataDir, 'lazuli.db'),
+    defaultArtifactRoot: checked.defaultArtifactRoot,
+    artifactsDestination: artifactsDestination ?? join(dataDir, 'artifacts'),
+    maxBodySize: checked.maxBodySize,
+    logLevel: checked.logLevel,
+    warnings: [...warnings, ...warningsTogether(checked)],
+  };
+}
+
+type DefaultedKey = {
+  [Key in SettingKey]: SettingTable[Key] extends { readonly defaultText: string } ? Key : never;
+}[SettingKey];
+
+function readValues(given: ReadonlyMap<string, Given>, workingDir: string, mistakes: Mistake[]): Values {
+  const values: Record<string, unknown> = {};
+  for (const [key, definition] of Object.entries<SettingDefinition>(settingTable)) {
+    const { name, defaultText, read } = definition;
+    const written = given.get(name);
+    const text = written?.text ?? defaultText;
+    if (text === undefined) continue;
+    try {
+      values[key] = read(text, written?.base ?? workingDir);
+    } catch (error) {
+      if (!(error instanceof BrokenRule)) throw error;
+      mistakes.push(`${name}: ${JSON.stringify(text)} ${error.message} (from ${written?.source ?? 'the default'})`);
+    }
+  }
+  return values;
+}
+
+function mistakesTogether({ host, auth, dataDir }: Values, given: ReadonlyMap<string, Given>): Mistake[] {
+  if (host === undefined || isLoopback(host) || auth !== 'none') return [];
+  const folder = given.get('data-dir')?.text ?? settingTable.dataDir.defaultText;
+  const makeToken = `lazuli token create --data-dir ${dataDir === undefined ? '…' : shellWord(folder)} --role Owner`;
+  return [
+    `host: ${JSON.stringify(host)} can be reached from other machines, and without authentication anybody there would own the server: ` +
+      `make a token with \`${makeToken}\` and start with \`--auth token\`, or listen on 127.0.0.1 (from ${given.get('host')?.source ?? 'the default'})`,
+  ];
+}
+
+function warningsTogether({ allowedHosts = [], auth }: Values): string[] {
+  if (auth !== 'none' || !allowedHosts.some((entry) => /^\*(:|$)/.test(entry))) return [];
+  return [
+    'allowed-hosts contains * and there is no authentication: any web page that is open here can reach this server.',
+  ];
+}
+
+function shellWord(text: string): string {
+  return /^[\w./~:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,42 @@
+import { isIP } from 'node:net';
+import type { Settings } from './parse-settings.ts';
+
+/** Where clients find the server, and what a person pastes to try it: the same on the terminal and on the page. */
+export interface PasteLines {
+  readonly title: string;
+  readonly text: string;
+}
+
+/**
+ * The base URL that clients use: the public URL where there is one, else where the server listens. It carries the static
+ * prefix; a public URL with a path of its own is taken as it stands.
+ */
+export function clientUrl(settings: Pick<Settings, 'publicUrl' | 'host' | 'staticPrefix'>, port: number): string {
+  const { publicUrl, host, staticPrefix } = settings;
+  if (publicUrl !== undefined) return new URL(publicUrl).pathname === '/' ? publicUrl + staticPrefix : publicUrl;
+  return `http://${reachableHost(host)}:${port}${staticPrefix}`;
+}
+
+/** An address that means every address of the machine is no place to connect to. */
+function reachableHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return isIP(host) === 6 ? `[${host}]` : host;
+}
+
+export function pasteLines({ url, auth }: { readonly url: string; readonly auth: 'none' | 'token' }): PasteLines[] {
+  const python = [
+    ...(auth === 'token' ? ['# export MLFLOW_TRACKING_TOKEN=<your token>'] : []),
+    'import mlflow',
+    '',
+    `mlflow.set_tracking_uri("${url}")`,
+    'with mlflow.start_run():',
+    '    mlflow.log_param("rate", 0.1)',
+    '    mlflow.log_metric("loss", 0.42, step=1)',
+  ];
+  const authorization = auth === 'token' ? ' -H "Authorization: Bearer $MLFLOW_TRACKING_TOKEN"' : '';
+  const curl = `curl${authorization} "${url}/api/2.0/mlflow/experiments/get?experiment_id=0"`;
+  return [
+    { title: 'Python', text: python.join('\n') },
+    { title: 'curl', text: curl },
+  ];
+}

@@ -1,0 +1,155 @@
+import { readArtifactFolder, readArtifactRoot, readDatabaseUri, readFolder } from './locations.ts';
+import {
+  oneOf,
+  readAllowedHosts,
+  readHost,
+  readPort,
+  readPublicUrl,
+  readSize,
+  readStaticPrefix,
+  type Rule,
+} from './setting-rules.ts';
+
+/**
+ * The settings of the server, once: the command's options, the environment, the file's keys, the checks and the reference
+ * page all follow from this table.
+ */
+export interface SettingDefinition<Value = unknown> {
+  /** Its option and its key in the file; the environment name is this in capitals after `LAZULI_`. */
+  readonly name: string;
+  /** One sentence. */
+  readonly sentence: string;
+  /** What stands for the value in help: `--port <number>`. */
+  readonly placeholder: string;
+  /** What holds when nobody says anything, as a person would write it. */
+  readonly defaultText?: string;
+  /** What holds when nobody says anything, where that is a sentence and no text. */
+  readonly otherwise?: string;
+  /** MLflow's name for the same in the environment; the name that begins with `LAZULI_` goes before it. */
+  readonly mlflowVariable?: string;
+  readonly shortOption?: string;
+  /** A list: in the file it may be a YAML list, elsewhere it is separated by commas. */
+  readonly list?: true;
+  readonly read: Rule<Value>;
+}
+
+export const settingTable = {
+  host: {
+    name: 'host',
+    sentence: 'The address to listen on; another than loopback needs authentication.',
+    placeholder: 'address',
+    defaultText: '127.0.0.1',
+    mlflowVariable: 'MLFLOW_HOST',
+    shortOption: 'h',
+    read: readHost,
+  },
+  port: {
+    name: 'port',
+    sentence: 'The port to listen on; 0 takes any free one.',
+    placeholder: 'number',
+    defaultText: '5000',
+    mlflowVariable: 'MLFLOW_PORT',
+    shortOption: 'p',
+    read: readPort,
+  },
+  dataDir: {
+    name: 'data-dir',
+    sentence: 'The folder of the database and of the artifacts, where nothing else is said about them.',
+    placeholder: 'folder',
+    defaultText: './lazuli-data',
+    read: readFolder,
+  },
+  publicUrl: {
+    name: 'public-url',
+    sentence: 'The URL at which clients reach the server, where a proxy stands before it.',
+    placeholder: 'url',
+    otherwise: 'where the server listens',
+    read: readPublicUrl,
+  },
+  allowedHosts: {
+    name: 'allowed-hosts',
+    sentence:
+      'Further names that a Host header may carry, with or without a port, with * as wildcard; a request under another name is refused.',
+    placeholder: 'hosts',
+    otherwise:
+      'localhost, the address listened on and the host of the public URL; with authentication private addresses too',
+    mlflowVariable: 'MLFLOW_SERVER_ALLOWED_HOSTS',
+    list: true,
+    read: readAllowedHosts,
+  },
+  staticPrefix: {
+    name: 'static-prefix',
+    sentence: 'A path before every path of the server, such as /mlflow.',
+    placeholder: 'path',
+    otherwise: 'none',
+    mlflowVariable: 'MLFLOW_STATIC_PREFIX',
+    read: readStaticPrefix,
+  },
+  auth: {
+    name: 'auth',
+    sentence: 'Who may call: anybody on this machine (none), or who has an API token (token).',
+    placeholder: 'mode',
+    defaultText: 'none',
+    read: oneOf(['none', 'token']),
+  },
+  backendStoreUri: {
+    name: 'backend-store-uri',
+    sentence: 'The database: sqlite:///relative/path.db or sqlite:////absolute/path.db.',
+    placeholder: 'uri',
+    otherwise: 'lazuli.db in the data directory',
+    mlflowVariable: 'MLFLOW_BACKEND_STORE_URI',
+    read: readDatabaseUri,
+  },
+  defaultArtifactRoot: {
+    name: 'default-artifact-root',
+    sentence:
+      'Where new experiments keep their artifacts: behind this server, or in a folder that the clients reach themselves.',
+    placeholder: 'uri',
+    defaultText: 'mlflow-artifacts:/',
+    mlflowVariable: 'MLFLOW_DEFAULT_ARTIFACT_ROOT',
+    read: readArtifactRoot,
+  },
+  artifactsDestination: {
+    name: 'artifacts-destination',
+    sentence: 'The folder in which the server keeps the artifacts that go through it: a path or a file: URI.',
+    placeholder: 'uri',
+    otherwise: 'artifacts in the data directory',
+    mlflowVariable: 'MLFLOW_ARTIFACTS_DESTINATION',
+    read: readArtifactFolder,
+  },
+  maxBodySize: {
+    name: 'max-body-size',
+    sentence:
+      'The largest JSON body that is read, in bytes or with KiB, MiB or GiB; uploads of files are not bounded by it.',
+    placeholder: 'size',
+    defaultText: '32MiB',
+    read: readSize,
+  },
+  logLevel: {
+    name: 'log-level',
+    sentence: 'The least level that is logged: trace, debug, info, warn, error, fatal or silent.',
+    placeholder: 'level',
+    defaultText: 'info',
+    read: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+  },
+} as const satisfies Record<string, SettingDefinition>;
+
+export type SettingTable = typeof settingTable;
+export type SettingKey = keyof SettingTable;
+
+/** The file of settings is named by an option or the environment; it is no setting that a file could hold. */
+export const configOption = {
+  name: 'config',
+  sentence: 'A YAML file of settings, each under its name; options and the environment go before it.',
+  placeholder: 'file',
+  variable: 'LAZULI_CONFIG',
+} as const;
+
+/** The settings in the order of the reference page. */
+export const settingDefinitions: readonly SettingDefinition[] = Object.values(settingTable);
+
+/** The names in the environment that a setting is read from; the first one that is set counts. */
+export function variablesOf({ name, mlflowVariable }: SettingDefinition): string[] {
+  const own = `LAZULI_${name.toUpperCase().replaceAll('-', '_')}`;
+  return mlflowVariable === undefined ? [own] : [own, mlflowVariable];
+}

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import { invalidParameter, MlflowError } from '@lazuli/contract';
+import type { WorkspaceRef } from '../access/caller.ts';
+import type { Db, Engine } from '../database/engine.ts';
+import { findWorkspacesByName, insertWorkspace, workspaceRef, type WorkspaceRow } from './workspace-store.ts';
+
+/** Where workspaces lie that are made without naming a subscription and a resource group. */
+export const defaultPlace = {
+  subscription_id: '00000000-0000-0000-0000-000000000001',
+  resource_group: 'lazuli',
+  region: 'local',
+} as const;
+
+export const defaultWorkspaceName = 'default';
+
+/** Finds the workspace that a request addresses. Kept in memory: every request asks. */
+export interface WorkspaceDirectory {
+  /** The workspace of requests that name none. */
+  readonly default: WorkspaceRef;
+  byName(name: string): WorkspaceRef | Promise<WorkspaceRef>;
+  /** To be called after any change of a workspace. */
+  forget(): void;
+}
+
+/** Opens the directory; an empty database gets its default workspace, furnished in the same transaction. */
+export async function openWorkspaceDirectory(
+  engine: Engine,
+  now: () => number,
+  furnish: (db: Db, workspace: WorkspaceRef) => Promise<void>,
+): Promise<WorkspaceDirectory> {
+  const rows = await findWorkspacesByName(engine.db, defaultWorkspaceName);
+  const row =
+    rows[0] ??
+    (await engine.transaction(async ({ db }) => {
+      const given = { name: defaultWorkspaceName, description: 'Default workspace' };
+      const created = await createWorkspace(db, given, now());
+      await furnish(db, workspaceRef(created));
+      return created;
+    }));
+  const known = new Map<string, WorkspaceRef>();
+  let defaultRef = workspaceRef(row);
+
+  return {
+    get default() {
+      return defaultRef;
+    },
+    byName(name) {
+      return known.get(name) ?? load(name);
+    },
+    forget() {
+      known.clear();
+    },
+  };
+
+  async function load(name: string): Promise<WorkspaceRef> {
+    checkWorkspaceName(name);
+    const [found, other] = await findWorkspacesByName(engine.db, name);
+    if (found === undefined) throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${name}' not found`);
+    if (other !== undefined) {
+      throw invalidParameter(
+        `The workspace name '${name}' is not unique on this server: address it by its long form, /subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.MachineLearningServices/workspaces/${name}.`,
+      );
+    }
+    const ref = workspaceRef(found);
+    known.set(name, ref);
+    if (ref.workspaceId === defaultRef.workspaceId) defaultRef = ref;
+    return ref;
+  }
+}
+
+/** Makes a workspace in the default place. */
+export async function createWorkspace(
+  db: Db,
+  given: { name: string; description?: string; default_artifact_root?: string },
+  time: number,
+): Promise<WorkspaceRow> {
+  const row = await insertWorkspace(db, {
+    ...defaultPlace,
+    guid: randomUUID(),
+    name: given.name,
+    description: given.description ?? null,
+    default_artifact_root: given.default_artifact_root ?? null,
+    next_experiment_id: 0,
+    creation_time: time,
+  });
+  if (row === undefined) {
+    throw new MlflowError('RESOURCE_ALREADY_EXISTS', `Workspace '${given.name}' already exists.`);
+  }
+  return row;
+}
+
+/** *MLflow: names are DNS labels of 2 to 63 characters.* */
+export function checkWorkspaceName(name: string): void {
+  if (name.length < 2 || name.length > 63) {
+    throw invalidParameter(`Workspace name '${name.slice(0, 80)}' must be between 2 and 63 characters.`);
+  }
+  if (!/^[a-z0-9][-a-z0-9]*$/.test(name) || name.endsWith('-')) {
+    throw invalidParameter(
+      `Workspace name '${name}' must match the pattern ^[a-z0-9]([-a-z0-9]*[a-z0-9])?$ (lowercase alphanumeric with optional internal hyphens).`,
+    );
+  }
+  if (['workspaces', 'api', 'ajax-api', 'static-files'].includes(name)) {
+    throw invalidParameter(`Workspace name '${name}' is reserved and cannot be used.`);
+  }
+}

@@ -1,0 +1,132 @@
+import { invalidParameter, MlflowError, type Workspace, type workspaces } from '@lazuli/contract';
+import type { Handlers, Principal, WorkspaceRef } from '../access/caller.ts';
+import type { Db, Engine } from '../database/engine.ts';
+import {
+  checkWorkspaceName,
+  createWorkspace,
+  defaultWorkspaceName,
+  type WorkspaceDirectory,
+} from './workspace-directory.ts';
+import {
+  countExperiments,
+  findWorkspacesByName,
+  listWorkspaces,
+  removeWorkspace,
+  updateWorkspace,
+  workspaceRef,
+  type WorkspaceRow,
+} from './workspace-store.ts';
+
+/** Owns workspaces: which there are, and what a request's workspace name stands for. */
+export interface WorkspaceRoom {
+  readonly engine: Engine;
+  readonly now: () => number;
+  readonly directory: WorkspaceDirectory;
+  readonly mayRead: (principal: Principal, workspaceId: number) => boolean;
+  /** Checks a root for the artifacts of a workspace's experiments. */
+  readonly checkArtifactRoot: (root: string) => string;
+  /** Gives a new workspace what it starts with. */
+  readonly furnish: (db: Db, workspace: WorkspaceRef) => Promise<void>;
+  /** Forgets what is cached about a workspace's rows and removes its files. */
+  readonly discard: (workspace: WorkspaceRef) => Promise<void>;
+}
+
+export function workspaceHandlers(room: WorkspaceRoom): Handlers<typeof workspaces> {
+  const { engine, now, directory, mayRead, checkArtifactRoot, furnish, discard } = room;
+  return {
+    async listWorkspaces(_input, { principal }) {
+      const rows = await listWorkspaces(engine.db);
+      return { workspaces: rows.filter((row) => mayRead(principal, row.workspace_id)).map(workspaceOf) };
+    },
+
+    async createWorkspace({ name, description, default_artifact_root: root }) {
+      if (name === defaultWorkspaceName) {
+        throw invalidParameter(`The 'default' workspace is reserved and cannot be created`);
+      }
+      checkWorkspaceName(name);
+      const checked = root === undefined || root === '' ? undefined : checkArtifactRoot(root);
+      const row = await engine.transaction(async ({ db, onCommit }) => {
+        const created = await createWorkspace(
+          db,
+          {
+            name,
+            ...(description === undefined ? {} : { description }),
+            ...(checked === undefined ? {} : { default_artifact_root: checked }),
+          },
+          now(),
+        );
+        await furnish(db, workspaceRef(created));
+        onCommit(() => directory.forget());
+        return created;
+      });
+      return { workspace: workspaceOf(row) };
+    },
+
+    async getWorkspace({ workspace_name }, { principal }) {
+      return { workspace: workspaceOf(await getReadable(engine.db, workspace_name, principal)) };
+    },
+
+    async updateWorkspace({ workspace_name, description, default_artifact_root: root }, { principal }) {
+      if (description === undefined && root === undefined) {
+        throw invalidParameter('Workspace update must have at least one key');
+      }
+      const change = {
+        ...(description === undefined ? {} : { description }),
+        ...(root === undefined ? {} : { default_artifact_root: root === '' ? null : checkArtifactRoot(root) }),
+      };
+      const row = await engine.transaction(async ({ db, onCommit }) => {
+        const found = await getReadable(db, workspace_name, principal);
+        await updateWorkspace(db, found.workspace_id, change);
+        onCommit(() => directory.forget());
+        return { ...found, ...change };
+      });
+      return { workspace: workspaceOf(row) };
+    },
+
+    async deleteWorkspace({ workspace_name, mode = 'RESTRICT' }, { principal }) {
+      if (workspace_name === defaultWorkspaceName) {
+        throw invalidParameter(`The 'default' workspace is reserved and cannot be deleted`);
+      }
+      if (mode === 'SET_DEFAULT') {
+        throw invalidParameter(
+          `Deletion mode 'SET_DEFAULT' is not available: experiment ids count within a workspace, so experiments cannot change theirs. Use RESTRICT or CASCADE.`,
+        );
+      }
+      if (mode !== 'RESTRICT' && mode !== 'CASCADE') {
+        throw invalidParameter(`Invalid deletion mode '${mode}'. Must be one of: CASCADE, RESTRICT`);
+      }
+      const removed = await engine.transaction(async ({ db, onCommit }) => {
+        const row = await getReadable(db, workspace_name, principal);
+        const { experiments, runs } = await countExperiments(db, row.workspace_id);
+        // Every workspace has the experiment Default; alone and without runs it does not count.
+        if (mode === 'RESTRICT' && (experiments > 1 || runs > 0)) {
+          throw new MlflowError(
+            'INVALID_STATE',
+            `Cannot delete workspace '${workspace_name}': it still contains ${experiments} experiment(s) and ${runs} run(s). Remove them first, or delete with mode CASCADE.`,
+          );
+        }
+        await removeWorkspace(db, row.workspace_id);
+        onCommit(() => directory.forget());
+        return workspaceRef(row);
+      });
+      await discard(removed);
+      return {};
+    },
+  };
+
+  /** What a principal may not read does not exist for it. */
+  async function getReadable(db: Db, name: string, principal: Principal): Promise<WorkspaceRow> {
+    checkWorkspaceName(name);
+    const [row] = (await findWorkspacesByName(db, name)).filter((found) => mayRead(principal, found.workspace_id));
+    if (row === undefined) throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${name}' not found`);
+    return row;
+  }
+}
+
+function workspaceOf(row: WorkspaceRow): Workspace {
+  return {
+    name: row.name,
+    ...(row.description === null ? {} : { description: row.description }),
+    ...(row.default_artifact_root === null ? {} : { default_artifact_root: row.default_artifact_root }),
+  };
+}

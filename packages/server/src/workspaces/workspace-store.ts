@@ -1,0 +1,92 @@
+import type { Selectable } from 'kysely';
+import type { WorkspaceRef } from '../access/caller.ts';
+import type { Db } from '../database/engine.ts';
+import type { Tables, WorkspaceTable } from '../database/schema.ts';
+
+export type WorkspaceRow = Selectable<WorkspaceTable>;
+
+export function workspaceRef(row: WorkspaceRow): WorkspaceRef {
+  return {
+    workspaceId: row.workspace_id,
+    guid: row.guid,
+    name: row.name,
+    subscriptionId: row.subscription_id,
+    resourceGroup: row.resource_group,
+    defaultArtifactRoot: row.default_artifact_root,
+  };
+}
+
+/** Workspaces with this name, whatever their subscription and group: two at the most, which is enough to see that it is not unique. */
+export async function findWorkspacesByName(db: Db, name: string): Promise<WorkspaceRow[]> {
+  return db.selectFrom('workspaces').selectAll().where('name', '=', name).orderBy('workspace_id').limit(2).execute();
+}
+
+export async function listWorkspaces(db: Db): Promise<WorkspaceRow[]> {
+  return db.selectFrom('workspaces').selectAll().orderBy('name').orderBy('workspace_id').execute();
+}
+
+/** The new row, or undefined where the subscription and group have a workspace of this name. */
+export async function insertWorkspace(
+  db: Db,
+  row: Omit<WorkspaceRow, 'workspace_id'>,
+): Promise<WorkspaceRow | undefined> {
+  const { highest } = await db
+    .selectFrom('workspaces')
+    .select((select) => select.fn.max('workspace_id').as('highest'))
+    .executeTakeFirstOrThrow();
+  return db
+    .insertInto('workspaces')
+    .values({ ...row, workspace_id: ((highest as number | null) ?? 0) + 1 })
+    .onConflict((conflict) => conflict.columns(['subscription_id', 'resource_group', 'name']).doNothing())
+    .returningAll()
+    .executeTakeFirst();
+}
+
+export async function updateWorkspace(
+  db: Db,
+  workspaceId: number,
+  change: Partial<Pick<WorkspaceRow, 'description' | 'default_artifact_root'>>,
+): Promise<void> {
+  await db.updateTable('workspaces').set(change).where('workspace_id', '=', workspaceId).execute();
+}
+
+export async function countExperiments(db: Db, workspaceId: number): Promise<{ experiments: number; runs: number }> {
+  const count = async (table: 'experiments' | 'runs'): Promise<number> => {
+    const { total } = await db
+      .selectFrom(table)
+      .select((select) => select.fn.countAll().as('total'))
+      .where('workspace_id', '=', workspaceId)
+      .executeTakeFirstOrThrow();
+    return Number(total);
+  };
+  return { experiments: await count('experiments'), runs: await count('runs') };
+}
+
+/** Every table with rows of a workspace, those that refer to others first. */
+const ownedTables = [
+  'api_tokens',
+  'run_models',
+  'run_input_tags',
+  'run_inputs',
+  'datasets',
+  'unsettled_runs',
+  'latest_metrics',
+  'metric_points',
+  'metric_keys',
+  'run_tags',
+  'run_params',
+  'runs',
+  'experiment_tags',
+  'experiments',
+  'workspaces',
+] as const satisfies readonly (keyof Tables)[];
+
+/** Removes a workspace with everything in it. */
+export async function removeWorkspace(db: Db, workspaceId: number): Promise<void> {
+  for (const table of ownedTables) {
+    await db
+      .deleteFrom(table as 'workspaces')
+      .where('workspace_id', '=', workspaceId)
+      .execute();
+  }
+}

@@ -1,0 +1,107 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient, type Client } from '@lazuli/client';
+import { createServer, parseSettings, type Server } from '@lazuli/server';
+import { pino } from 'pino';
+import { test } from 'vitest';
+
+/** A server of a test's own, and clients that come in by its front door. */
+export interface TestServer extends AsyncDisposable {
+  readonly server: Server;
+  readonly dataDir: string;
+  /** Calls the server without a socket. */
+  readonly client: Client;
+  /** Another client of the same server. */
+  clientFor(options: { token?: string; workspace?: string }): Client;
+  /** Sends a request as it stands, without a socket. */
+  request(method: string, url: string, body?: unknown, headers?: Record<string, string>): Promise<TestResponse>;
+}
+
+export interface TestResponse {
+  readonly status: number;
+  readonly headers: Record<string, unknown>;
+  readonly text: string;
+  readonly json: unknown;
+}
+
+export async function startServer(flags: Record<string, string> = {}): Promise<TestServer> {
+  const dataDir = flags['data-dir'] ?? (await mkdtemp(join(tmpdir(), 'lazuli-test-')));
+  const settings = parseSettings({
+    flags: { 'data-dir': dataDir, port: '0', 'log-level': 'silent', ...flags },
+    env: {},
+    workingDir: dataDir,
+    readFile: () => '',
+  });
+  const server = await createServer(settings, { logger: pino({ level: 'silent' }) });
+  await server.app.ready();
+  const inject = injectingFetch(server);
+  const clientFor = (options: { token?: string; workspace?: string }): Client =>
+    createClient({ url: 'http://127.0.0.1', fetch: inject, ...options });
+  return {
+    server,
+    dataDir,
+    client: clientFor({}),
+    clientFor,
+    async request(method, url, body, headers = {}) {
+      const isText = typeof body === 'string' || body === undefined;
+      const response = await server.app.inject({
+        method: method as 'GET',
+        url,
+        headers: {
+          host: '127.0.0.1',
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { payload: isText ? body : JSON.stringify(body) }),
+      });
+      return {
+        status: response.statusCode,
+        headers: response.headers,
+        text: response.body,
+        get json(): unknown {
+          return JSON.parse(response.body);
+        },
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      await server.close();
+      if (flags['data-dir'] === undefined) await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** `fetch` over Fastify's injection: the whole server but its socket. */
+function injectingFetch({ app }: Server): typeof fetch {
+  return async (url, { method = 'GET', headers, body } = {}) => {
+    const { pathname, search } = new URL(url as string);
+    const response = await app.inject({
+      method: method as 'GET',
+      url: pathname + search,
+      headers: { host: '127.0.0.1', ...(headers as Record<string, string>) },
+      ...(body === undefined || body === null ? {} : { payload: body as string }),
+    });
+    const empty = [204, 304].includes(response.statusCode);
+    return new Response(empty ? null : response.body, {
+      status: response.statusCode,
+      headers: Object.entries(response.headers).map(([name, value]) => [name, String(value)]),
+    });
+  };
+}
+
+/** A test on each storage engine. */
+export function onEveryEngine(name: string, body: (server: TestServer) => Promise<void>): void {
+  test(`${name} [sqlite]`, async () => {
+    await using server = await startServer();
+    await body(server);
+  });
+}
+
+let counter = 0;
+
+/** A new run in an experiment of its own; gives both ids. */
+export async function aRun(client: Client): Promise<{ run_id: string; experiment_id: string }> {
+  const { experiment_id } = await client.experiments.createExperiment({ name: `experiment ${++counter}` });
+  const { run } = await client.runs.createRun({ experiment_id, start_time: 1 });
+  return { run_id: run.info.run_id, experiment_id };
+}
