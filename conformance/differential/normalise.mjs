@@ -18,7 +18,13 @@ export function normalise(answer, known) {
 function parsed({ type, text }) {
   if (type !== 'application/json') return undefined;
   try {
-    return JSON.parse(text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (token) => (token.startsWith('"') ? token : `"${token}"`)));
+    const quoted = text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (token) =>
+      token.startsWith('"') ? token : `"${token}"`,
+    );
+    // Integers that a double cannot hold are compared by their digits.
+    return JSON.parse(quoted, (_key, value, { source } = {}) =>
+      Number.isInteger(value) && !Number.isSafeInteger(value) && /^-?\d+$/.test(source) ? `<${source}>` : value,
+    );
   } catch {
     return undefined;
   }
@@ -41,7 +47,7 @@ function normalised(value, known, key) {
   }
   if (times.has(key)) return `<${key}>`;
   if (typeof value !== 'string') return value;
-  if (ids.has(key)) return known.get(value) ?? value;
+  if (ids.has(key)) return known.get(value) ?? (value === '0' ? value : `<another ${key}>`);
   if (key === 'message') return normalMessage(value, known);
   if (key === 'artifact_location' || key === 'artifact_uri' || key === 'root_uri') return place(value, known);
   if (/^[a-z]+(-[a-z]+)+-\d{1,4}$/.test(value) && value.length <= 24) return '<invented name>';

@@ -1,13 +1,6 @@
 import { Command, CommanderError } from 'commander';
-import manifest from '../package.json' with { type: 'json' };
-import { CommandError, type Output } from './output.ts';
-
-/** What a command gets from the world around it. */
-export interface Surroundings {
-  readonly output: Output;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly workingDir: string;
-}
+import { CommandError } from './output.ts';
+import { version, type Surroundings } from './surroundings.ts';
 
 /** A command: a line for the overview, and the module that knows its options, which is loaded when it is called. */
 interface CommandEntry {
@@ -15,8 +8,6 @@ interface CommandEntry {
   readonly summary: string;
   readonly load: () => Promise<(command: Command, surroundings: Surroundings) => void>;
 }
-
-export const version: string = manifest.version;
 
 const entries: readonly CommandEntry[] = [
   {

@@ -7,7 +7,7 @@ const secretAlone = /^lzl_[A-Za-z0-9_-]{43}\n$/;
 describe('lazuli token', () => {
   test(
     'makes the first token before the server starts, which then asks for it, makes more and revokes them',
-    { timeout: 30_000 },
+    { timeout: 60_000 },
     async () => {
       using folder = aFolder();
       const cwd = folder.path;

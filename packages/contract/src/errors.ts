@@ -12,9 +12,9 @@ interface ErrorCodeEntry {
 
 const codes = {
   INVALID_PARAMETER_VALUE: { status: 400, sqlstate: 'KAM00' },
-  BAD_REQUEST: { status: 400 },
+  BAD_REQUEST: { status: 400, sqlstate: 'KAM00', errorClass: 'INVALID_PARAMETER_VALUE' },
   RESOURCE_ALREADY_EXISTS: { status: 400, sqlstate: 'KAM00' },
-  INVALID_STATE: { status: 400 },
+  INVALID_STATE: { status: 400, sqlstate: 'XXM00', errorClass: 'CLIENT_INTERNAL_ERROR' },
   FEATURE_DISABLED: { status: 400, sqlstate: 'KAM00' },
   UNAUTHENTICATED: { status: 401 },
   PERMISSION_DENIED: { status: 403, sqlstate: 'KAM00' },
@@ -22,7 +22,7 @@ const codes = {
   ENDPOINT_NOT_FOUND: { status: 404 },
   RESOURCE_CONFLICT: { status: 409 },
   REQUEST_LIMIT_EXCEEDED: { status: 429 },
-  INTERNAL_ERROR: { status: 500 },
+  INTERNAL_ERROR: { status: 500, sqlstate: 'XXM00', errorClass: 'CLIENT_INTERNAL_ERROR' },
   NOT_IMPLEMENTED: { status: 501 },
   TEMPORARILY_UNAVAILABLE: { status: 503 },
 } as const satisfies Record<string, ErrorCodeEntry>;

@@ -19,6 +19,7 @@ export {
   compileAnswerReader,
   compileReader,
   compileWriter,
+  docsHint,
   missing,
   parseJson,
   readDouble,

@@ -1,3 +1,4 @@
+import { asciiJson } from './ascii-json.ts';
 import { invalidParameter } from './errors.ts';
 
 /** Limits of MLflow 3.17 (mlflow/utils/validation.py): lengths in Unicode code points, counts in items of one request. */
@@ -61,13 +62,13 @@ export function checkKey(parameter: string, key: string): void {
   if (/^[A-Za-z0-9_:-][A-Za-z0-9_: -]*$/.test(key)) return;
   if (!/^[\p{L}\p{N}_/.\-: ]*$/u.test(key)) {
     throw invalidParameter(
-      `Invalid value ${JSON.stringify(key)} for parameter '${parameter}' supplied: Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/).`,
+      `Invalid value ${asciiJson(key)} for parameter '${parameter}' supplied: Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/).`,
     );
   }
   const path = normalizedPath(key);
   if (path !== key || path === '.' || path === '..' || path.startsWith('../') || path.startsWith('/')) {
     throw invalidParameter(
-      `Invalid value ${JSON.stringify(key)} for parameter '${parameter}' supplied: Names may be treated as files in certain cases, and must not resolve to other names when treated as such. This name would resolve to '${path}'`,
+      `Invalid value ${asciiJson(key)} for parameter '${parameter}' supplied: Names may be treated as files in certain cases, and must not resolve to other names when treated as such. This name would resolve to '${path}'`,
     );
   }
 }

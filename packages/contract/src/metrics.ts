@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { endpoint } from './endpoint.ts';
-import { Int32, List, Text } from './scalars.ts';
+import { Int32, Int64, List, Text } from './scalars.ts';
 import { Metric } from './runs.ts';
 
 const readRuns = ['experiments/runs/read', 'jobs/read'] as const;
@@ -41,8 +41,8 @@ export const metrics = {
     input: Type.Object({
       run_ids: Type.Optional(List(Text())),
       metric_key: Text(),
-      start_step: Type.Optional(Int32()),
-      end_step: Type.Optional(Int32()),
+      start_step: Type.Optional(Int64()),
+      end_step: Type.Optional(Int64()),
       max_results: Type.Optional(Int32()),
     }),
     output: Type.Object({ metrics: Type.Optional(List(Metric)) }),

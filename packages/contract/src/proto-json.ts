@@ -1,5 +1,6 @@
 import type { Static, TObject, TSchema } from 'typebox';
-import { invalidParameter } from './errors.ts';
+import { asciiJson } from './ascii-json.ts';
+import { invalidParameter, MlflowError } from './errors.ts';
 import { parseInt64, type Int64 } from './scalars.ts';
 
 /**
@@ -33,10 +34,15 @@ interface FieldSchema {
   additionalProperties?: unknown;
 }
 
-const hint = ' See the API docs for more information about request parameters.';
+/** What MLflow adds to its messages about parameters. */
+export const docsHint = ' See the API docs for more information about request parameters.';
 
-/** Signals that an integer was rounded by JSON.parse, so the text must be read again with its source. */
-class InexactInteger extends Error {}
+/** Signals that an integer was rounded by JSON.parse, so the text must be read again with its source; else it is a wrong value. */
+class InexactInteger extends MlflowError {
+  constructor(value: number, path: string) {
+    super('INVALID_PARAMETER_VALUE', wrongType(value, path).message);
+  }
+}
 
 export function compileReader<S extends TObject>(schema: S): ReadInput<S> {
   const read = readerOf(schema, 'request');
@@ -56,7 +62,18 @@ export function readJson<S extends TObject>(read: ReadInput<S>, text: string): S
     return read(unwrap(parseJson(text)));
   } catch (error) {
     if (!(error instanceof InexactInteger)) throw error;
-    return read(unwrap(JSON.parse(text, exactIntegers)));
+    return read(exactMessage(text, error));
+  }
+}
+
+/** The message again, its large integers as bigints. Where the text cannot be read that way, the wrong value is one. */
+function exactMessage(text: string, inexact: InexactInteger): unknown {
+  try {
+    const value = parseJson(text, exactIntegers);
+    return (typeof value === 'string' ? parseJson(value, exactIntegers) : value) ?? {};
+  } catch {
+    // A reviver goes down with the nesting of the text, unlike the parser itself.
+    throw inexact;
   }
 }
 
@@ -75,16 +92,13 @@ export function readQuery<S extends TObject>(schema: S, read: ReadInput<S>, quer
 }
 
 /** The value of a JSON text. *Python clients may send the bare literals NaN and Infinity, which JSON does not have.* */
-export function parseJson(text: string): unknown {
+export function parseJson(text: string, reviver?: Reviver): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return JSON.parse(text, reviver) as unknown;
   } catch (error) {
     if (/NaN|Infinity/.test(text)) {
-      const quoted = text.replace(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g, (token) =>
-        token.startsWith('"') ? token : `"${token}"`,
-      );
       try {
-        return JSON.parse(quoted) as unknown;
+        return JSON.parse(withQuotedLiterals(text), reviver) as unknown;
       } catch {
         // The first error speaks of the text as it was sent.
       }
@@ -95,14 +109,24 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** *Old clients encode a body twice.* */
-function unwrap(value: unknown): unknown {
-  return typeof value === 'string' ? parseJson(value) : value;
+/** Strings are stepped over whole; one that never ends goes to the end, so that the scan is a single one. */
+function withQuotedLiterals(text: string): string {
+  return text.replace(/"[^"\\]*(?:\\[^][^"\\]*)*(?:"|\\?$)|-?Infinity|NaN/g, (token) =>
+    token.startsWith('"') ? token : `"${token}"`,
+  );
 }
 
+/** *Old clients encode a body twice; null is an empty message.* */
+function unwrap(value: unknown): unknown {
+  return (typeof value === 'string' ? parseJson(value) : value) ?? {};
+}
+
+type Reviver = (key: string, value: unknown, context?: { source?: string }) => unknown;
+
 function exactIntegers(_key: string, value: unknown, context?: { source?: string }): unknown {
-  if (typeof value !== 'number' || Number.isSafeInteger(value) || context?.source === undefined) return value;
-  return parseInt64(context.source) ?? value;
+  if (typeof value !== 'number' || Number.isSafeInteger(value) || !Number.isInteger(value)) return value;
+  // Digits are exact; what has an exponent is the double that it is.
+  return /^-?\d+$/.test(context?.source ?? '') ? BigInt(context?.source ?? '') : BigInt(value);
 }
 
 function readerOf(schema: TSchema, side: Side): Read {
@@ -181,9 +205,11 @@ export function readDouble(value: unknown, path: string): number {
   if (typeof value === 'number') return value;
   if (typeof value === 'bigint') return Number(value);
   if (typeof value === 'string') {
-    if (value === 'NaN') return NaN;
     const text = value.trim();
-    if (/^[+-]?(?:Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)$/.test(text)) return Number(text);
+    if (/^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text)) return Number(text);
+    // *MLflow reads what Python's float() reads.*
+    if (/^[+-]?inf(?:inity)?$/i.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
+    if (/^[+-]?nan$/i.test(text)) return NaN;
   }
   throw wrongType(value, path);
 }
@@ -191,9 +217,12 @@ export function readDouble(value: unknown, path: string): number {
 export function readInt64(value: unknown, path: string): Int64 {
   if (typeof value === 'number') {
     if (Number.isSafeInteger(value)) return value;
-    if (Number.isInteger(value)) throw new InexactInteger();
+    if (Number.isInteger(value)) throw new InexactInteger(value, path);
   }
-  if (typeof value === 'bigint') return value;
+  if (typeof value === 'bigint') {
+    const exact = parseInt64(String(value));
+    if (exact !== undefined) return exact;
+  }
   if (typeof value === 'string') {
     const parsed =
       parseInt64(value) ?? (/^[+-]?\d{1,20}(?:\.\d{0,20})?(?:[eE][+-]?\d{1,3})?$/.test(value) ? Number(value) : NaN);
@@ -214,8 +243,9 @@ function enumReader(names: readonly string[], numbers: Record<string, number>): 
     const number = typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value;
     const name = names.find((candidate) => numbers[candidate] === number);
     if (name !== undefined) return name;
+    if (typeof value !== 'string') throw wrongType(value, path);
     throw invalidParameter(
-      `Invalid value ${shown(value)} for parameter '${path}' supplied: It must be one of ${names.join(', ')}.${hint}`,
+      `Invalid value ${shown(value)} for parameter '${path}' supplied: It must be one of ${names.join(', ')}.${docsHint}`,
     );
   };
 }
@@ -226,20 +256,20 @@ function readTextMap(value: unknown, path: string): Record<string, string> {
 }
 
 export function missing(parameter: string): Error {
-  return invalidParameter(`Missing value for required parameter '${parameter}'.${hint}`);
+  return invalidParameter(`Missing value for required parameter '${parameter}'.${docsHint}`);
 }
 
 export function wrongType(value: unknown, path: string): Error {
   if (path === '')
     return invalidParameter(`The request body must be a JSON object, not of type '${pythonType(value)}'.`);
   return invalidParameter(
-    `Invalid value ${shown(value)} for parameter '${path}' supplied:  Hint: Value was of type '${pythonType(value)}'.${hint}`,
+    `Invalid value ${shown(value)} for parameter '${path}' supplied:  Hint: Value was of type '${pythonType(value)}'.${docsHint}`,
   );
 }
 
-/** A value as MLflow's messages show it: JSON, cut so that a message stays readable. */
+/** A value as MLflow's messages show it, cut so that a message stays readable. */
 function shown(value: unknown): string {
-  const text = typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+  const text = asciiJson(value);
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 

@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
 import { pino, type Logger } from 'pino';
 import { createAuthenticator } from './access/authenticate.ts';
@@ -81,7 +81,7 @@ export async function createServer(settings: Settings, options: { logger?: Logge
       handlers: {
         experiments: experimentHandlers({ engine, now, locationFor, runsOf: experimentRuns(handles) }),
         runs: runHandlers({ engine, now, handles, log, metricStore }),
-        metrics: metricHandlers({ engine }),
+        metrics: metricHandlers({ engine, metricStore }),
         artifacts: artifactHandlers(artifactRoom),
         workspaces: workspaceHandlers({
           engine,
@@ -90,11 +90,12 @@ export async function createServer(settings: Settings, options: { logger?: Logge
           mayRead,
           checkArtifactRoot,
           furnish,
-          async discard(workspace) {
-            handles.forgetWorkspace(workspace.workspaceId);
+          forget({ workspaceId }) {
+            handles.forgetWorkspace(workspaceId);
+            metricStore.forgetWorkspace(workspaceId);
             authenticator.forgetAllTokens();
-            await store.remove(folderPath(workspace.guid));
           },
+          removeFiles: ({ guid }) => store.remove(folderPath(guid)),
         }),
         serverInfo: serverInfoHandlers(),
         apiTokens: tokenHandlers({ engine, now, authenticator }),
@@ -154,7 +155,7 @@ function openEngine({ databaseFile }: Settings): Promise<Engine> {
 
 /** The local folders that the operator has named as artifact roots: the only ones that the server reads. */
 function localRootsOf({ defaultArtifactRoot }: Settings): string[] {
-  if (defaultArtifactRoot.startsWith('file:')) return [join(new URL(defaultArtifactRoot).pathname)];
+  if (defaultArtifactRoot.startsWith('file:')) return [fileURLToPath(defaultArtifactRoot)];
   return defaultArtifactRoot.startsWith('/') ? [defaultArtifactRoot] : [];
 }
 

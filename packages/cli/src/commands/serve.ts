@@ -11,7 +11,7 @@ import {
   type Settings,
 } from '@lazuli/server';
 import { Option, type Command } from 'commander';
-import { version, type Surroundings } from '../command.ts';
+import { version, type Surroundings } from '../surroundings.ts';
 import { CommandError, explainSystemError, type Output } from '../output.ts';
 
 /** `lazuli serve`: every setting of the server is an option. */
@@ -82,14 +82,14 @@ async function serve(settings: Settings, output: Output): Promise<void> {
 }
 
 /** Settles at the first signal that asks for a graceful stop; the second one ends the process at once. */
-async function stopSignal(output: Output): Promise<void> {
-  const asked = Promise.withResolvers<void>();
+async function stopSignal(output: Output): Promise<NodeJS.Signals> {
+  const asked = Promise.withResolvers<NodeJS.Signals>();
   let stopping = false;
   const onSignal = (signal: 'SIGINT' | 'SIGTERM') => {
     if (stopping) process.exit(signal === 'SIGINT' ? 130 : 143);
     stopping = true;
     output.result('Stopping: requests that are under way are answered first.');
-    asked.resolve();
+    asked.resolve(signal);
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   return asked.promise;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import type { createClient as ClientMaker } from '@lazuli/client';
 import type { Command } from 'commander';
-import type { Surroundings } from '../command.ts';
+import type { Surroundings } from '../surroundings.ts';
 import { CommandError, formatTable } from '../output.ts';
 import { parseDuration } from '../duration.ts';
 

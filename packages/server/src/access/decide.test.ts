@@ -4,7 +4,7 @@ import type { Caller, Grant } from './caller.ts';
 import { decide, mayRead, type Actions, type DecisionScope } from './decide.ts';
 
 const endpoints: Record<string, Pick<Endpoint, 'actions' | 'scope'>> = {
-  ...Object.assign({}, ...Object.values(contract)),
+  ...Object.fromEntries(Object.values(contract).flatMap((group) => Object.entries<Endpoint>(group))),
   ...transfers,
 };
 

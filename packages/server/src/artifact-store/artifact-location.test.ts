@@ -84,6 +84,7 @@ describe('the location of an experiment', () => {
     ['file:///data/..%2fetc', "'..'"],
     ['mlflow-artifacts:/../..', "'..'"],
     ['mlflow-artifacts:/%2e%2e', "'..'"],
+    ['mlflow-artifacts:%2e%2ffile:', 'file:'],
     ['//host/share', 'two slashes'],
     ['file:////etc', 'two slashes'],
     ['file://./etc', 'not the host'],

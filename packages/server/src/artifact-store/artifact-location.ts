@@ -47,6 +47,8 @@ export function checkLocation(given: string, rules: LocationRules): string {
   checkHost(uri, rules.ownHosts);
   const resolved = resolveRelative(given, uri, rules.workingDirectory);
   if (resolved.length > maxLength) throw tooLong();
+  // What cannot be read back later is refused now, while there is somebody to tell.
+  describeLocation(runArtifactUri(resolved, 'run'));
   return resolved;
 }
 

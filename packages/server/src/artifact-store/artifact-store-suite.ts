@@ -1,10 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { buffer } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { MlflowError } from '@lazuli/contract';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { filePath, folderPath, rootPath } from './artifact-path.ts';
-import type { ArtifactStore, ByteRange } from './artifact-store.ts';
+import type { ArtifactStore, ByteRange, OpenArtifact } from './artifact-store.ts';
 
 /** What every artifact store has to do, whatever it keeps its bytes in. */
 export interface StoreUnderTest {
@@ -116,8 +115,19 @@ export function artifactStoreSuite(name: string, open: () => Promise<StoreUnderT
       const file = await store.open(filePath('file'));
       await put(store, 'file', Buffer.from('new!'));
       expect(file?.size).toBe(3);
-      expect(file && String(await buffer(file.read()))).toBe('old');
+      expect(file && String(await bytesOf(file))).toBe('old');
       expect(String(await read(store, 'file'))).toBe('new!');
+    });
+
+    test('stops sending where the receiver fails, and sends many files at once unmixed', async () => {
+      const contents = Array.from({ length: 12 }, (_, index) => Buffer.alloc(1_700_000, index + 1));
+      await Promise.all(contents.map((content, index) => put(store, `many/${index}`, content)));
+      const broken = await store.open(filePath('many/0'));
+      await expect(broken?.sendTo(() => Promise.reject(new Error('the client went away')))).rejects.toThrow(
+        'went away',
+      );
+      const all = await Promise.all(contents.map((_, index) => read(store, `many/${index}`)));
+      expect(all.map(digest)).toEqual(contents.map(digest));
     });
 
     test('shows nothing of an upload before it has ended', async () => {
@@ -163,13 +173,13 @@ export function artifactStoreSuite(name: string, open: () => Promise<StoreUnderT
     });
 
     test('survives uploads into a folder that is removed again and again', async () => {
-      let done = false;
+      const state = { done: false };
       const removing = (async () => {
-        while (!done) await store.remove(folderPath('busy'));
+        while (!state.done) await store.remove(folderPath('busy'));
       })();
       const names = Array.from({ length: 40 }, (_, index) => `busy/deep/${index}`);
       for (const name of names) await put(store, name, Buffer.from(name));
-      done = true;
+      state.done = true;
       await removing;
       await put(store, 'busy/deep/last', Buffer.from('last'));
       expect(String(await read(store, 'busy/deep/last'))).toBe('last');
@@ -204,7 +214,16 @@ export async function put(store: ArtifactStore, name: string, content: Uint8Arra
 export async function read(store: ArtifactStore, name: string, range?: ByteRange): Promise<Buffer> {
   const file = await store.open(filePath(name));
   if (file === undefined) throw new Error(`There is no '${name}'`);
-  return await buffer(file.read(range));
+  return await bytesOf(file, range);
+}
+
+async function bytesOf(file: OpenArtifact, range?: ByteRange): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  await file.sendTo(async (piece) => {
+    await pause(0);
+    pieces.push(Uint8Array.from(piece));
+  }, range);
+  return Buffer.concat(pieces);
 }
 
 export async function* from(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import type { ArtifactPath } from './artifact-path.ts';
 
 /**
@@ -10,7 +9,7 @@ import type { ArtifactPath } from './artifact-path.ts';
  * never the server's own folders.
  */
 export interface ReadableArtifacts {
-  /** One version of a file for reading, or undefined where no file has this name. The caller reads it or closes it. */
+  /** One version of a file for reading, or undefined where no file has this name. The caller sends it or closes it. */
   open(path: ArtifactPath): Promise<OpenArtifact | undefined>;
   stat(path: ArtifactPath): Promise<ArtifactStat | undefined>;
   /** What lies directly in a folder, in the order of its names by code point; nothing for what is not a folder. */
@@ -47,12 +46,17 @@ export interface ByteRange {
   readonly end: number;
 }
 
+export type TakeBytes = (piece: Uint8Array) => Promise<void>;
+
 export interface OpenArtifact {
   readonly size: number;
   readonly modifiedMs: number;
   /** Differs for every version of the content; without quotes. */
   readonly version: string;
-  /** The bytes, once; reading to the end or destroying the stream closes the file. */
-  read(range?: ByteRange): Readable;
+  /**
+   * Hands over the bytes, or a range of them, piece by piece. A piece is valid until the promise that took it resolves:
+   * its memory is used again then. Once; the file is closed at the end, whatever it was.
+   */
+  sendTo(take: TakeBytes, range?: ByteRange): Promise<void>;
   close(): Promise<void>;
 }

@@ -87,7 +87,7 @@ describe('a local folder', () => {
       yield Buffer.from('overwritten');
       await symlink(join(outside, 'secrets'), join(root, 'late'));
     })();
-    await expect(store.put(filePath('late/key'), content)).rejects.toMatchObject({ status: 400 });
+    await expect(store.put(filePath('late/key'), content)).rejects.toThrow('symbolic link');
     expect(await readFile(join(outside, 'secrets', 'key'), 'utf8')).toBe('secret');
   });
 

@@ -165,7 +165,8 @@ async function moveInto(place: LocalPlace, path: ArtifactPath, staged: string, w
   };
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await (attempt === 1 ? move() : inTurn(writing, move));
+      await (attempt === 1 ? move() : inTurn(writing, move));
+      return;
     } catch (error) {
       if (!isCode(error, 'ENOENT') || attempt === maxAttempts) throw error;
     }
@@ -200,8 +201,8 @@ async function makeFolders(
     folder = join(above, segment);
     await (creating.get(folder) ?? makeFolder(folder, above, creating));
     const stats = await lstat(folder);
-    if (stats.isSymbolicLink()) throw invalidPath('a symbolic link lies on it');
-    if (!stats.isDirectory()) throw belowFile(path);
+    if (stats.isDirectory()) continue;
+    throw stats.isSymbolicLink() ? invalidPath('a symbolic link lies on it') : belowFile(path);
   }
   return folder;
 }

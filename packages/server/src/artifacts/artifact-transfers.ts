@@ -1,8 +1,7 @@
-import type { Readable } from 'node:stream';
 import { missing, MlflowError } from '@lazuli/contract';
 import type { Caller } from '../access/caller.ts';
 import { filePath, folderPath, joinPaths, rootPath, type ArtifactPath } from '../artifact-store/artifact-path.ts';
-import type { OpenArtifact, ReadableArtifacts } from '../artifact-store/artifact-store.ts';
+import type { OpenArtifact, ReadableArtifacts, TakeBytes } from '../artifact-store/artifact-store.ts';
 import { isFolder } from '../artifact-store/storage-error.ts';
 import { folderOfUri, workspaceFolder } from './artifact-folders.ts';
 import type { ArtifactRoom } from './artifact-handlers.ts';
@@ -29,7 +28,8 @@ export interface Wanted {
 export interface Download {
   readonly status: 200 | 206 | 304 | 416;
   readonly headers: Readonly<Record<string, string>>;
-  readonly content: Readable | undefined;
+  /** Has to be called where it is there: it closes the file. */
+  readonly sendTo: ((take: TakeBytes) => Promise<void>) | undefined;
 }
 
 export function artifactTransfers(room: ArtifactRoom): ArtifactTransfers {
@@ -66,7 +66,7 @@ async function download(
     throw isThere ? isFolder(named) : new MlflowError('RESOURCE_DOES_NOT_EXIST', `No such artifact: '${named}'`);
   }
   const answer = answerFor(file, path, wanted);
-  if (answer.content === undefined) await file.close();
+  if (answer.sendTo === undefined) await file.close();
   return answer;
 }
 
@@ -76,23 +76,23 @@ function answerFor(file: OpenArtifact, path: ArtifactPath, wanted: Wanted): Down
   const lastModified = new Date(file.modifiedMs).toUTCString();
   const validators = { etag, 'last-modified': lastModified, 'accept-ranges': 'bytes' };
   const headers = { ...servedFileHeaders(path), ...validators };
-  if (isUnchanged(wanted, etag, file.modifiedMs)) return { status: 304, headers, content: undefined };
+  if (isUnchanged(wanted, etag, file.modifiedMs)) return { status: 304, headers, sendTo: undefined };
 
   const isSameFile = wanted.ifRange === undefined || wanted.ifRange === etag;
   const range = isSameFile && wanted.part === 'content' ? requestedRange(wanted.range, file.size) : undefined;
   if (range === 'unsatisfiable') {
     const empty = { 'content-range': `bytes */${file.size}`, 'content-length': '0' };
-    return { status: 416, headers: { ...headers, ...empty }, content: undefined };
+    return { status: 416, headers: { ...headers, ...empty }, sendTo: undefined };
   }
-  const content = wanted.part === 'headers' ? undefined : file.read(range);
+  const sendTo = wanted.part === 'headers' ? undefined : (take: TakeBytes) => file.sendTo(take, range);
   if (range === undefined) {
-    return { status: 200, headers: { ...headers, 'content-length': String(file.size) }, content };
+    return { status: 200, headers: { ...headers, 'content-length': String(file.size) }, sendTo };
   }
   const part = {
     'content-range': `bytes ${range.start}-${range.end}/${file.size}`,
     'content-length': String(range.end - range.start + 1),
   };
-  return { status: 206, headers: { ...headers, ...part }, content };
+  return { status: 206, headers: { ...headers, ...part }, sendTo };
 }
 
 function isUnchanged({ ifNoneMatch, ifModifiedSince }: Wanted, etag: string, modifiedMs: number): boolean {

@@ -13,21 +13,22 @@ export interface UploadBody {
  */
 export async function* wholeBody({ content, length, maxBytes = Infinity }: UploadBody): AsyncGenerator<Uint8Array> {
   if (length !== undefined && length > maxBytes) throw tooLarge(maxBytes);
+  const chunks = content[Symbol.asyncIterator]();
   let received = 0;
-  for await (const chunk of failingClearly(content)) {
-    received += chunk.byteLength;
-    if (received > maxBytes) throw tooLarge(maxBytes);
-    yield chunk;
+  try {
+    for (;;) {
+      const next = await chunks.next().catch((error: unknown) => {
+        throw cutShort(error);
+      });
+      if (next.done === true) break;
+      received += next.value.byteLength;
+      if (received > maxBytes) throw tooLarge(maxBytes);
+      yield next.value;
+    }
+  } finally {
+    await chunks.return?.();
   }
   if (length !== undefined && received !== length) throw cutShort();
-}
-
-async function* failingClearly(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  try {
-    yield* content;
-  } catch (error) {
-    throw cutShort(error);
-  }
 }
 
 function cutShort(cause?: unknown): MlflowError {

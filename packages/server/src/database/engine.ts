@@ -40,12 +40,12 @@ export interface Read<Args, Result> {
   run(db: Db, args: Args): Promise<Result>;
 }
 
-export type ColumnValue = string | Int64 | null;
+export type ColumnValue = string | Int64 | Uint8Array | null;
 
 /** A set of rows to write with one statement, or with one prepared statement in a loop: that is the engine's choice. */
 export interface SetWrite {
   readonly table: keyof Tables;
-  readonly columns: Readonly<Record<string, 'int64' | 'double' | 'text'>>;
+  readonly columns: Readonly<Record<string, 'int64' | 'double' | 'text' | 'blob'>>;
   /** What to do with a row whose key is there: nothing, or replace the columns named (where `newer` holds, if given). */
   readonly conflict?: {
     readonly key: readonly string[];

@@ -6,6 +6,7 @@ const sqliteTypes: ColumnTypes = {
   identity: 'integer primary key',
   double: 'real',
   text: 'text',
+  blob: 'blob',
   clustered: ' without rowid',
 };
 

@@ -10,6 +10,7 @@ export interface ColumnTypes {
   readonly double: string;
   /** Text in code point order, whatever the database's locale. */
   readonly text: string;
+  readonly blob: string;
   /** Follows the closing bracket of a table whose rows are stored in the order of its primary key. */
   readonly clustered: string;
 }
@@ -27,7 +28,7 @@ export const migrations: readonly Migration[] = [
   {
     version: 1,
     name: 'tracking core',
-    statements: ({ int64, identity, double, text, clustered }) => [
+    statements: ({ int64, identity, double, text, blob, clustered }) => [
       `create table workspaces (
         workspace_id ${identity},
         guid ${text} not null unique,
@@ -116,11 +117,10 @@ export const migrations: readonly Migration[] = [
         primary key (workspace_id, run_key, metric_key)
       )${clustered}`,
       `create index latest_metrics_by_value on latest_metrics (workspace_id, metric_key, is_nan, value, run_key)`,
-      `create table unsettled_runs (
-        workspace_id ${int64} not null,
-        run_key ${int64} not null,
-        primary key (workspace_id, run_key)
-      )${clustered}`,
+      `create table metric_log (
+        seq ${identity},
+        points ${blob} not null
+      )`,
       `create table datasets (
         dataset_key ${identity},
         workspace_id ${int64} not null,

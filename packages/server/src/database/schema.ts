@@ -16,7 +16,7 @@ export interface Tables {
   metric_keys: MetricKeyTable;
   metric_points: MetricPointTable;
   latest_metrics: LatestMetricTable;
-  unsettled_runs: UnsettledRunTable;
+  metric_log: MetricLogTable;
   datasets: DatasetTable;
   run_inputs: RunInputTable;
   run_input_tags: RunInputTagTable;
@@ -110,10 +110,10 @@ export interface LatestMetricTable {
   is_nan: number;
 }
 
-/** Runs whose `latest_metrics` rows may be older than their points: what a crash leaves to be caught up. */
-export interface UnsettledRunTable {
-  workspace_id: number;
-  run_key: number;
+/** Points that are durable but not yet in their place: one blob a commit (metric-store/point-log.ts). */
+export interface MetricLogTable {
+  seq: number;
+  points: Uint8Array;
 }
 
 export interface DatasetTable {

@@ -71,7 +71,9 @@ export async function openSqlite({ path, readerThread }: SqliteOptions): Promise
     };
   } catch (error) {
     lock.close();
-    throw error;
+    // SQLite's own words do not say which file they are about.
+    if (!(error instanceof Error) || !('errcode' in error)) throw error;
+    throw new Error(`The database ${path} cannot be opened: ${error.message}.`, { cause: error });
   }
 }
 

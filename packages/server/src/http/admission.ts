@@ -1,7 +1,8 @@
+import { MlflowError } from '@lazuli/contract';
 import type { FastifyRequest } from 'fastify';
 import type { Authenticator } from '../access/authenticate.ts';
-import type { Caller, WorkspaceRef } from '../access/caller.ts';
-import { decide, type Actions, type DecisionScope } from '../access/decide.ts';
+import type { Caller, Principal, WorkspaceRef } from '../access/caller.ts';
+import { decide, mayRead, type Actions, type DecisionScope } from '../access/decide.ts';
 
 /**
  * From a request to a permitted caller, before its body is read: which workspace it addresses, who sends it, and whether
@@ -30,25 +31,44 @@ export function createAdmission(authenticator: Authenticator, workspaces: Addres
     return caller;
   }
 
+  /** Nearly always the workspace is known already, and a turn of the microtask queue is saved. */
+  function inWorkspace(
+    request: FastifyRequest,
+    principal: Principal,
+    actions: Actions,
+    scope: DecisionScope,
+  ): Caller | Promise<Caller> {
+    const workspace = scope === 'server' ? workspaces.default : addressed(request, principal, workspaces);
+    return workspace instanceof Promise
+      ? workspace.then((found) => permitted(request, { principal, workspace: found }, actions, scope))
+      : permitted(request, { principal, workspace }, actions, scope);
+  }
+
   return {
     admit(request, actions, scope) {
       const principal = authenticator.authenticate(request.headers.authorization);
-      const workspace = scope === 'server' ? workspaces.default : addressed(request, workspaces);
-      // Nearly always both are known already, and a turn of the microtask queue is saved.
-      if (!(principal instanceof Promise) && !(workspace instanceof Promise)) {
-        return permitted(request, { principal, workspace }, actions, scope);
-      }
       // Who calls comes first: whether a workspace exists is nothing for strangers.
-      return Promise.resolve(principal).then(async (known) =>
-        permitted(request, { principal: known, workspace: await workspace }, actions, scope),
-      );
+      if (principal instanceof Promise) return principal.then((known) => inWorkspace(request, known, actions, scope));
+      return inWorkspace(request, principal, actions, scope);
     },
   };
 }
 
 /** *MLflow: the header X-MLFLOW-WORKSPACE names the workspace; blank or absent, it is the default one.* */
-function addressed({ headers }: FastifyRequest, workspaces: AddressedWorkspaces): WorkspaceRef | Promise<WorkspaceRef> {
+function addressed(
+  { headers }: FastifyRequest,
+  principal: Principal,
+  workspaces: AddressedWorkspaces,
+): WorkspaceRef | Promise<WorkspaceRef> {
   const header = headers['x-mlflow-workspace'];
   const name = (Array.isArray(header) ? header[0] : header)?.trim() ?? '';
-  return name === '' ? workspaces.default : workspaces.byName(name);
+  if (name === '') return workspaces.default;
+  const found = workspaces.byName(name);
+  return found instanceof Promise ? found.then((ref) => readable(ref, principal)) : readable(found, principal);
+}
+
+/** A workspace that the caller may not read is not told from one that is not there. */
+function readable(workspace: WorkspaceRef, principal: Principal): WorkspaceRef {
+  if (mayRead(principal, workspace.workspaceId)) return workspace;
+  throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${workspace.name}' not found`);
 }

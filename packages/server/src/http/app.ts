@@ -1,10 +1,11 @@
 import { contract, MlflowError, routesOf, transfers, type Contract, type Endpoint } from '@lazuli/contract';
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Authenticator } from '../access/authenticate.ts';
 import type { Handlers } from '../access/caller.ts';
 import type { ArtifactTransfers } from '../artifacts/artifact-transfers.ts';
 import { createAdmission, type AddressedWorkspaces } from './admission.ts';
 import { artifactTransferRoutes } from './artifact-transfer.ts';
+import { drainOnClose } from './connection-drain.ts';
 import { endpointRoutes } from './endpoint-route.ts';
 import { sendError } from './error-response.ts';
 import type { HostGuard } from './host-guard.ts';
@@ -35,7 +36,9 @@ const keepAliveMs = 75_000;
 export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   const app = fastify({
     loggerInstance: parts.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
+    // One line a request, written below, names the request itself: a logger for each would cost more than the line.
+    childLoggerFactory: (logger) => logger,
     bodyLimit: parts.maxBodySize,
     keepAliveTimeout: keepAliveMs,
     connectionTimeout: 2 * 60_000,
@@ -46,6 +49,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     routerOptions: { ignoreDuplicateSlashes: true, maxParamLength: 8_192 },
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
   });
+  drainOnClose(app.server);
   // *MLflow reads a JSON body of a GET without a query.*
   app.addHttpMethod('GET', { hasBody: true, overrideExisting: true });
   app.decorateRequest('caller', undefined);
@@ -99,6 +103,7 @@ function guardEveryRequest(app: FastifyInstance, { hostGuard }: AppParts): void 
     const { url = '' } = request.raw;
     const query = url.indexOf('?');
     request.log.info({
+      reqId: request.id,
       method: request.method,
       // Without the query: it may hold what a user typed.
       path: query < 0 ? url : url.slice(0, query),

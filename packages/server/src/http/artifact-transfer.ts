@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { transfers } from '@lazuli/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../access/caller.ts';
@@ -86,9 +87,38 @@ function discardRest({ raw }: FastifyRequest): void {
   raw.resume();
 }
 
-function send(reply: FastifyReply, { status, headers, content }: Download): FastifyReply {
+async function send(reply: FastifyReply, { status, headers, sendTo }: Download): Promise<FastifyReply> {
   reply.code(status).headers(headers);
-  return content === undefined ? reply.send() : reply.send(content);
+  if (sendTo === undefined) return reply.send();
+  reply.hijack();
+  const { raw } = reply;
+  raw.writeHead(status, reply.getHeaders() as OutgoingHttpHeaders);
+  try {
+    await sendTo((piece) => written(raw, piece));
+    raw.end();
+  } catch (error) {
+    // The status is on its way already; what tells the client is a body that ends too early.
+    if (!raw.destroyed) reply.log.error({ err: error }, 'a download failed');
+    raw.destroy();
+  }
+  return reply;
+}
+
+/** Resolves when the socket has let go of the memory; a response that is cut off calls back for some writes only. */
+function written(raw: ServerResponse, piece: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const cutOff = (): void => reject(new Error('the client went away'));
+    if (raw.destroyed) {
+      cutOff();
+      return;
+    }
+    raw.once('close', cutOff);
+    raw.write(piece, (error) => {
+      raw.off('close', cutOff);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }
 
 function wantedOf({ method, headers }: FastifyRequest): Wanted {

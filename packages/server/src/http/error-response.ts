@@ -9,7 +9,7 @@ import { authenticateChallenge } from '../access/authenticate.ts';
 export function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = toMlflowError(thrown, request);
   if (error.status >= 500 && !(thrown instanceof MlflowError && thrown.cause === undefined)) {
-    request.log.error({ err: thrown }, 'request failed');
+    request.log.error({ reqId: request.id, err: thrown }, 'request failed');
   }
   if (error.status === 401) reply.header('www-authenticate', authenticateChallenge);
   if (error.status === 503) reply.header('retry-after', '1');

@@ -1,20 +1,23 @@
 import type { Int64 } from '@lazuli/contract';
 import { sql } from 'kysely';
-import type { ColumnValue, Db, Engine, GroupTransaction, SetWrite } from '../database/engine.ts';
-import { createLatestMetrics } from './latest-metrics.ts';
+import type { Db, Engine, GroupTransaction } from '../database/engine.ts';
+import { createUnsettledPoints } from './unsettled-points.ts';
 
 /**
  * Points of metrics: series of (timestamp, step, value), interned as (run, metric key). They grow unlike everything else,
  * so they live behind an interface of their own: append, latest, history, sample. Stage one keeps them in a table that is
- * clustered in the order of history; a point that is there already is not stored again (*MLflow ignores exact
- * duplicates*).
+ * clustered in the order of history, which points reach by way of a log (unsettled-points.ts).
  */
 export interface MetricStore {
-  /** Adds points within a group. Latest values follow after the commit. */
+  /** Adds points within a group; once it is committed they are durable, and a settling away from being read. */
   append(tx: GroupTransaction, series: readonly SeriesPoints[]): Promise<void>;
-  /** Brings the stored latest values up to every committed point: to be awaited before a query reads them. */
-  settle(): Promise<void>;
-  /** Ends the background work; what is not settled is settled. */
+  /** To be awaited before a query reads latest values, of one run or of all. */
+  settleLatest(runKey?: number): Promise<void>;
+  /** To be awaited before a query reads points of these runs. */
+  settlePoints(runKeys: readonly number[]): Promise<void>;
+  /** After a workspace is gone. */
+  forgetWorkspace(workspaceId: number): void;
+  /** Ends the background work; everything is settled then. */
   close(): Promise<void>;
 }
 
@@ -37,49 +40,10 @@ export interface StoredPoint {
   readonly is_nan: number;
 }
 
-const insertPoints: SetWrite = {
-  table: 'metric_points',
-  columns: {
-    workspace_id: 'int64',
-    run_key: 'int64',
-    metric_key: 'int64',
-    timestamp: 'int64',
-    step: 'int64',
-    value: 'double',
-    is_nan: 'int64',
-  },
-  conflict: {
-    key: ['workspace_id', 'run_key', 'metric_key', 'timestamp', 'step', 'is_nan', 'value'],
-  },
-};
-
 export async function openMetricStore(engine: Engine): Promise<MetricStore> {
-  const latest = createLatestMetrics(engine);
-  await latest.recover();
-  return {
-    async append(tx, series) {
-      const rows: ColumnValue[][] = [];
-      for (const { workspaceId, runKey, metricKeys, timestamps, steps, values } of series) {
-        for (let index = 0; index < values.length; index++) {
-          const value = values[index] ?? NaN;
-          const isNan = Number.isNaN(value);
-          rows.push([
-            workspaceId,
-            runKey,
-            metricKeys[index] ?? null,
-            timestamps[index] ?? null,
-            steps[index] ?? null,
-            isNan ? 0 : value,
-            isNan ? 1 : 0,
-          ]);
-        }
-      }
-      await tx.write(insertPoints, rows);
-      await latest.follow(tx, rows);
-    },
-    settle: () => latest.settle(),
-    close: () => latest.close(),
-  };
+  const unsettled = createUnsettledPoints(engine);
+  await unsettled.recover();
+  return unsettled;
 }
 
 export interface SeriesName {
@@ -108,8 +72,8 @@ export async function historyOf(
 }
 
 export interface SampleRange {
-  readonly startStep?: number;
-  readonly endStep?: number;
+  readonly startStep?: Int64;
+  readonly endStep?: Int64;
   /** At most this many points. */
   readonly limit: number;
 }

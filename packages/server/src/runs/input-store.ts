@@ -17,13 +17,27 @@ export async function internDataset(
     .where('digest', '=', dataset.digest);
   const found = await present.executeTakeFirst();
   if (found !== undefined) return found.dataset_key;
-  const { name, digest, source_type, source, schema = null, profile = null } = dataset;
+  const { name, digest, source_type, source } = dataset;
   await db
     .insertInto('datasets')
-    .values({ workspace_id, experiment_id, name, digest, source_type, source, schema, profile })
+    .values({
+      workspace_id,
+      experiment_id,
+      name,
+      digest,
+      source_type,
+      source,
+      schema: absentIfEmpty(dataset.schema),
+      profile: absentIfEmpty(dataset.profile),
+    })
     .onConflict((conflict) => conflict.doNothing())
     .execute();
   return (await present.executeTakeFirstOrThrow()).dataset_key;
+}
+
+/** *MLflow shows neither a schema nor a profile that is empty.* */
+function absentIfEmpty(text: string | undefined): string | null {
+  return text === undefined || text === '' ? null : text;
 }
 
 /** Records that a run reads a dataset. *MLflow: the same dataset again adds nothing, not even tags.* */

@@ -1,7 +1,9 @@
-import { invalidParameter, limits, missing, type metrics } from '@lazuli/contract';
+import { docsHint, invalidParameter, limits, missing, type metrics } from '@lazuli/contract';
 import { JsonBody, type Handlers } from '../access/caller.ts';
 import type { Engine } from '../database/engine.ts';
+import type { MetricStore } from '../metric-store/metric-store.ts';
 import { metricHistory, metricHistoryBulk, metricHistoryInterval } from './metric-reads.ts';
+import { findRunKeys } from './run-store.ts';
 
 /**
  * *MLflow's server gives all points where no page size is asked for.* So does this one, up to as many as an answer can hold
@@ -9,7 +11,16 @@ import { metricHistory, metricHistoryBulk, metricHistoryInterval } from './metri
  */
 const unpagedPoints = 1_000_000;
 
-export function metricHandlers({ engine }: { engine: Engine }): Handlers<typeof metrics> {
+export interface MetricRoom {
+  readonly engine: Engine;
+  readonly metricStore: MetricStore;
+}
+
+export function metricHandlers({ engine, metricStore }: MetricRoom): Handlers<typeof metrics> {
+  async function settled(workspaceId: number, runIds: readonly string[]): Promise<void> {
+    await metricStore.settlePoints(await findRunKeys(engine.db, workspaceId, runIds));
+  }
+
   return {
     async getMetricHistory({ run_id, run_uuid, metric_key, page_token, max_results }, { workspace }) {
       const runId = run_id ?? run_uuid;
@@ -19,6 +30,7 @@ export function metricHandlers({ engine }: { engine: Engine }): Handlers<typeof 
           `Invalid value ${max_results} for parameter 'max_results' supplied. It must be a positive integer.`,
         );
       }
+      await settled(workspace.workspaceId, [runId]);
       const bytes = await engine.run(metricHistory, {
         workspaceId: workspace.workspaceId,
         runId,
@@ -46,6 +58,7 @@ export function metricHandlers({ engine }: { engine: Engine }): Handlers<typeof 
           `Invalid value ${max_results} for parameter 'max_results' supplied. It must not be negative.`,
         );
       }
+      await settled(workspace.workspaceId, runIds);
       const bytes = await engine.run(metricHistoryBulk, {
         workspaceId: workspace.workspaceId,
         runIds,
@@ -62,12 +75,12 @@ export function metricHandlers({ engine }: { engine: Engine }): Handlers<typeof 
       if (runIds.length === 0) throw missing('run_ids');
       if (runIds.length > limits.bulkRuns) {
         throw invalidParameter(
-          `GetMetricHistoryBulkInterval request must specify at most ${limits.bulkRuns} run_ids. Received ${runIds.length} run_ids.`,
+          `GetMetricHistoryBulkInterval request must specify at most ${limits.bulkRuns} run_ids. Received ${runIds.length} run_ids.${docsHint}`,
         );
       }
       const limit = max_results ?? limits.intervalPoints;
       if (limit < 1 || limit > limits.intervalPoints) {
-        throw invalidParameter(`max_results must be between 1 and ${limits.intervalPoints}.`);
+        throw invalidParameter(`max_results must be between 1 and ${limits.intervalPoints}.${docsHint}`);
       }
       if ((start_step === undefined) !== (end_step === undefined)) {
         throw invalidParameter('If either start step or end step are specified, both must be specified.');
@@ -77,6 +90,7 @@ export function metricHandlers({ engine }: { engine: Engine }): Handlers<typeof 
           `end_step must be greater than start_step. Found start_step=${start_step} and end_step=${end_step}.`,
         );
       }
+      await settled(workspace.workspaceId, runIds);
       const bytes = await engine.run(metricHistoryInterval, {
         workspaceId: workspace.workspaceId,
         runIds,

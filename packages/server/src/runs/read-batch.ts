@@ -12,6 +12,7 @@ import {
   type InputOf,
   type runs,
 } from '@lazuli/contract';
+import { pythonFloat } from './python-text.ts';
 import type { KeyValue, MetricColumns } from './run-log.ts';
 
 /**
@@ -155,7 +156,7 @@ export function checkMetricKey(parameter: string, key: string): void {
 export function checkTimestamp(parameter: string, key: string, value: number, timestamp: number | bigint): void {
   if (timestamp >= 0) return;
   throw invalidParameter(
-    `Invalid value ${timestamp} for parameter '${parameter}' supplied: metric '${key}' (value=${value}). Timestamp must be a nonnegative long (64-bit integer) `,
+    `Invalid value ${timestamp} for parameter '${parameter}' supplied: metric '${key}' (value=${pythonFloat(value)}). Timestamp must be a nonnegative long (64-bit integer) `,
   );
 }
 

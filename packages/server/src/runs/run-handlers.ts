@@ -3,6 +3,7 @@ import {
   invalidParameter,
   limits,
   missing,
+  wrongType,
   type DatasetInput,
   type Run,
   type runs,
@@ -103,6 +104,9 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
       const runId = requiredRunId(run_id, run_uuid);
       checkMetricKey('name', key);
       checkTimestamp('timestamp', key, point.value, point.timestamp);
+      if ((point.dataset_name ?? '') === '' !== ((point.dataset_digest ?? '') === '')) {
+        throw invalidParameter('Both dataset_name and dataset_digest must be provided if one is provided');
+      }
       const metrics = packMetrics([{ key, ...point }]);
       await log.submit({ kind: 'batch', workspace, runId, metrics, params: [], tags: [] }, 100);
       return {};
@@ -136,7 +140,8 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
 
     async getRun({ run_id, run_uuid }, { workspace }) {
       const runId = requiredRunId(run_id, run_uuid);
-      await metricStore.settle();
+      const { run_key } = await getRun(engine.db, workspace.workspaceId, runId);
+      await metricStore.settleLatest(run_key);
       return engine.snapshot(async (db) => {
         const row = await getRun(db, workspace.workspaceId, runId);
         const [run] = await hydrateRuns(db, workspace.workspaceId, [row]);
@@ -154,11 +159,9 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
         );
       }
       if (maxResults > limits.searchResults) {
-        throw invalidParameter(
-          `Invalid value ${maxResults} for parameter 'max_results' supplied. It must be at most ${limits.searchResults}`,
-        );
+        throw wrongType(maxResults, 'max_results');
       }
-      await metricStore.settle();
+      await metricStore.settleLatest();
       const bytes = await engine.run(searchRuns, {
         workspaceId: workspace.workspaceId,
         experimentIds: experiment_ids,

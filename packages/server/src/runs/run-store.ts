@@ -31,6 +31,16 @@ export async function findRun(db: Db, workspaceId: number, runId: string): Promi
     .executeTakeFirst();
 }
 
+export async function findRunKeys(db: Db, workspaceId: number, runIds: readonly string[]): Promise<number[]> {
+  const rows = await db
+    .selectFrom('runs')
+    .select('run_key')
+    .where('workspace_id', '=', workspaceId)
+    .where('run_id', 'in', runIds)
+    .execute();
+  return rows.map((row) => row.run_key);
+}
+
 export async function getRun(db: Db, workspaceId: number, runId: string): Promise<RunRow> {
   const row = await findRun(db, workspaceId, runId);
   if (row === undefined) throw noSuchRun(runId);

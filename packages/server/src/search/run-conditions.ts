@@ -57,8 +57,14 @@ export function metricNames(
   return names;
 }
 
-/** The condition of a comparison on the run `r`. */
-export function runCondition(comparison: Comparison<RunEntity>, scope: RunScope): Sql {
+/**
+ * The condition of a comparison on the run `r`. `runKey` is where the statement knows the run's key first: what is asked of it
+ * there is asked before the run itself is looked up.
+ */
+export function runCondition(
+  comparison: Comparison<RunEntity>,
+  { scope, runKey }: { scope: RunScope; runKey: Sql },
+): Sql {
   const { entity, key, operator, value } = comparison;
   switch (entity) {
     case 'attribute':
@@ -69,29 +75,32 @@ export function runCondition(comparison: Comparison<RunEntity>, scope: RunScope)
     case 'tag':
       return rowCondition(operator, {
         tables: sql`${sql.table(textTable(entity))} p`,
-        key: sql`p.workspace_id = ${scope.workspaceId} and p.run_key = r.run_key and p.key = ${key}`,
+        key: sql`p.workspace_id = ${scope.workspaceId} and p.run_key = ${runKey} and p.key = ${key}`,
         condition: textCondition(sql`p.value`, operator, value),
       });
     case 'metric': {
-      const source = latestMetric('m', key, scope);
+      const source = latestMetric('m', key, { scope, runKey });
       if (source === undefined) return operator === 'IS NULL' ? always : never;
       const condition = metricCondition({ value: sql`m.value`, isNaN: sql`m.is_nan` }, operator, value);
       return rowCondition(operator, { ...source, condition });
     }
     case 'dataset':
-      return datasetCondition(comparison, scope);
+      return datasetCondition(comparison, { scope, runKey });
   }
 }
 
 /** *MLflow: a clause means "some dataset of the run"; two clauses may be met by two datasets.* */
-function datasetCondition({ key, operator, value }: Comparison<RunEntity>, { workspaceId }: RunScope): Sql {
+function datasetCondition(
+  { key, operator, value }: Comparison<RunEntity>,
+  { scope: { workspaceId }, runKey }: { scope: RunScope; runKey: Sql },
+): Sql {
   if (key === 'context') {
     return sql`(select 1 from run_input_tags t
-      where t.workspace_id = ${workspaceId} and t.run_key = r.run_key and t.key = 'mlflow.data.context'
+      where t.workspace_id = ${workspaceId} and t.run_key = ${runKey} and t.key = 'mlflow.data.context'
       and ${textCondition(sql`t.value`, operator, value)} limit 1) is not null`;
   }
   return sql`(select 1 from run_inputs i cross join datasets d
-    where i.workspace_id = ${workspaceId} and i.run_key = r.run_key and d.dataset_key = i.dataset_key
+    where i.workspace_id = ${workspaceId} and i.run_key = ${runKey} and d.dataset_key = i.dataset_key
     and ${textCondition(sql.ref(`d.${key}`), operator, value)} limit 1) is not null`;
 }
 
@@ -99,11 +108,11 @@ function datasetCondition({ key, operator, value }: Comparison<RunEntity>, { wor
 export function latestMetric(
   alias: string,
   key: string,
-  { workspaceId, metricKeys }: RunScope,
+  { scope: { workspaceId, metricKeys }, runKey }: { scope: RunScope; runKey: Sql },
 ): { tables: Sql; key: Sql } | undefined {
   const keys = metricKeys.get(key);
   const table = sql`latest_metrics ${sql.id(alias)}`;
-  const ofRun = sql`${sql.id(alias)}.workspace_id = ${workspaceId} and ${sql.id(alias)}.run_key = r.run_key`;
+  const ofRun = sql`${sql.id(alias)}.workspace_id = ${workspaceId} and ${sql.id(alias)}.run_key = ${runKey}`;
   if (keys === undefined) {
     const names = sql.id(`${alias}_key`);
     return {
@@ -116,26 +125,34 @@ export function latestMetric(
   return { tables: table, key: sql`${ofRun} and ${oneOf(sql`${sql.id(alias)}.metric_key`, keys)}` };
 }
 
-/**
- * The rows of an index that hold every run which a comparison selects, and perhaps others; undefined where no index tells.
- * The subselect names each run once.
- */
-export function runsByIndex({ entity, key, operator, value }: Comparison<RunEntity>, scope: RunScope): Sql | undefined {
+/** Rows of an index that hold every run which a comparison selects, each run once. */
+export interface RunsByIndex {
+  readonly rows: Sql;
+  /** The comparison, where the rows hold no other runs: it need not be asked again. */
+  readonly settles?: Comparison<RunEntity>;
+}
+
+/** The index rows that a comparison leads to, or undefined where no index knows. */
+export function runsByIndex(comparison: Comparison<RunEntity>, scope: RunScope): RunsByIndex | undefined {
+  const { entity, key, operator, value } = comparison;
   if (entity === 'parameter' || entity === 'tag') {
     if (operator !== '=' && operator !== 'IN') return undefined;
-    const texts = value?.kind === 'list' ? [...new Set(value.texts)] : value?.kind === 'text' ? [value.text] : [];
+    const texts = value?.kind === 'list' ? value.texts : value?.kind === 'text' ? [value.text] : [];
     const prefixes = [...new Set(texts.map(indexedPrefix))];
-    // The index holds the beginnings of values: it narrows, and the comparison itself decides.
-    return sql`select run_key from ${sql.table(textTable(entity))}
+    const rows = sql`select run_key from ${sql.table(textTable(entity))}
       where workspace_id = ${scope.workspaceId} and key = ${key}
       and substr(value, 1, ${sql.lit(indexedValueLength)}) in (${sql.join(prefixes)})`;
+    // The index holds the beginnings of values: a full one may have a longer value behind it.
+    const isWhole = texts.every((text) => text.length < indexedValueLength);
+    return isWhole ? { rows, settles: comparison } : { rows };
   }
   if (entity === 'metric') {
     const keys = scope.metricKeys.get(key);
     if (keys === undefined || keys.length === 0 || operator === '!=' || operator === 'IS NULL') return undefined;
-    return sql`select run_key from latest_metrics
+    const rows = sql`select run_key from latest_metrics
       where workspace_id = ${scope.workspaceId} and ${oneOf(sql`metric_key`, keys)}
       and ${metricCondition({ value: sql`value`, isNaN: sql`is_nan` }, operator, value)}`;
+    return { rows, settles: comparison };
   }
   return undefined;
 }

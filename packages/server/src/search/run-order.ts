@@ -22,7 +22,7 @@ function runTerm(
   const isAbsent = sql`${sql.ref(`${alias}.run_key`)} is null`;
   const value = sql.ref(`${alias}.value`);
   if (entity === 'metric') {
-    const source = latestMetric(alias, key, scope);
+    const source = latestMetric(alias, key, { scope, runKey: sql`r.run_key` });
     // Nobody logged it: absent everywhere, and the next term decides.
     if (source === undefined) return { value: sql`null`, rank: 2, direction, type: 'double' };
     const rank = sql`case when ${isAbsent} then 2 else ${sql.ref(`${alias}.is_nan`)} end`;

@@ -6,7 +6,14 @@ import { parseFilter, type Comparison, type Filter } from './filter.ts';
 import { after, orderBy, positionOf, selectTerms, type OrderedRow, type OrderTerm, type Position } from './keyset.ts';
 import { parseOrder, refuseDuplicates, type OrderClause } from './order.ts';
 import { readPageToken, searchDigest, writePageToken } from './page-token.ts';
-import { findMetricKeys, metricNames, runCondition, runsByIndex, type RunScope } from './run-conditions.ts';
+import {
+  findMetricKeys,
+  metricNames,
+  runCondition,
+  runsByIndex,
+  type RunsByIndex,
+  type RunScope,
+} from './run-conditions.ts';
 import { runOrder } from './run-order.ts';
 import { quoted } from './syntax-error.ts';
 import { runVocabulary, type RunEntity } from './run-vocabulary.ts';
@@ -36,9 +43,8 @@ export interface RunPage {
 interface Search {
   readonly db: Db;
   readonly scope: RunScope;
+  readonly viewType: RunQuery['viewType'];
   readonly filter: Filter<RunEntity> | undefined;
-  /** What every run found must meet: the scope, the view and the filter. */
-  readonly condition: Sql;
   readonly order: readonly OrderClause<RunEntity>[];
   readonly terms: readonly OrderTerm[];
   readonly start: Position | undefined;
@@ -63,13 +69,7 @@ export async function searchRunKeys(db: Db, query: RunQuery): Promise<RunPage> {
   const digest = searchDigest([workspaceId, experimentIds, viewType, query.filter ?? '', query.orderBy]);
   const start = readPageToken(query.pageToken, { digest, terms });
   if (experimentIds.length === 0) return { runKeys: [] };
-  const condition = every([
-    sql`r.workspace_id = ${workspaceId}`,
-    oneOf(sql`r.experiment_id`, experimentIds),
-    ...(viewType === 'ALL' ? [] : [sql`r.lifecycle_stage = ${viewType === 'ACTIVE_ONLY' ? 'active' : 'deleted'}`]),
-    ...(filter === undefined ? [] : [filterCondition(filter, (each) => runCondition(each, scope))]),
-  ]);
-  const found = await findRuns({ db, scope, filter, condition, order, terms, start, limit: maxResults + 1 });
+  const found = await findRuns({ db, scope, viewType, filter, order, terms, start, limit: maxResults + 1 });
   const page = found.slice(0, maxResults);
   const last = page.at(-1);
   const runKeys = page.map(({ runKey }) => runKey);
@@ -91,41 +91,50 @@ function readExperimentIds(texts: readonly string[]): number[] {
 }
 
 /** Few enough runs to try and sort them all, when the alternative is to walk an index or to scan everything. */
-const fewBesideWalk = 2_000;
+const fewBesideWalk = 1_000;
 const fewBesideScan = 20_000;
 
 async function findRuns(search: Search): Promise<FoundRun[]> {
   const walk = walkOf(search);
   if (walk !== undefined && search.filter === undefined) return walk();
-  const driver = await fewestRuns(search, walk === undefined ? fewBesideScan : fewBesideWalk);
+  const sources = conjuncts(search.filter).flatMap((each) => {
+    const source = each.kind === 'comparison' ? runsByIndex(each, search.scope) : undefined;
+    return source === undefined ? [] : [source];
+  });
+  // A walk ends with the experiment, so a small one needs no other plan.
+  const driver =
+    walk === undefined
+      ? await fewestRuns(search.db, [runsOfExperiments(search.scope), ...sources], fewBesideScan)
+      : await fewestRuns(search.db, sources, fewBesideWalk);
   if (driver !== undefined) {
-    return select(search, { from: sql`(${driver}) d cross join runs r`, where: sql`r.run_key = d.run_key` });
+    return select(search, {
+      from: sql`(${driver.rows}) d cross join runs r`,
+      where: sql`r.run_key = d.run_key`,
+      runKey: sql`d.run_key`,
+      ...(driver.settles === undefined ? {} : { settled: driver.settles }),
+    });
   }
-  return walk === undefined ? select(search, { from: sql`runs r` }) : walk();
+  return walk === undefined ? select(search, everyRun) : walk();
 }
 
-/** The index rows that hold the fewest of the runs in question, where that is fewer than `few`. */
-async function fewestRuns({ db, filter, scope }: Search, few: number): Promise<Sql | undefined> {
-  const { workspaceId, experimentIds } = scope;
-  const everyRun = sql`select run_key from runs
-    where workspace_id = ${workspaceId} and ${oneOf(sql`experiment_id`, experimentIds)}`;
-  const sources = [everyRun];
-  for (const comparison of conjuncts(filter)) {
-    const source = runsByIndex(comparison, scope);
-    if (source !== undefined) sources.push(source);
-  }
-  let best: Sql | undefined;
+function runsOfExperiments({ workspaceId, experimentIds }: RunScope): RunsByIndex {
+  const ofExperiments = oneOf(sql`experiment_id`, experimentIds);
+  return { rows: sql`select run_key from runs where workspace_id = ${workspaceId} and ${ofExperiments}` };
+}
+
+/** The source with the fewest rows, where that is at most `few`. */
+async function fewestRuns(db: Db, sources: readonly RunsByIndex[], few: number): Promise<RunsByIndex | undefined> {
+  let best: RunsByIndex | undefined;
   let bound = few;
   for (const source of sources.slice(0, maxSources)) {
     const { rows } = await sql<{ count: number }>`
-      select count(*) as count from (select 1 from (${source}) s limit ${bound + 1}) c
+      select count(*) as count from (select 1 from (${source.rows}) s limit ${bound + 1}) c
     `.execute(db);
     const count = Number(rows[0]?.count ?? 0);
-    if (count <= bound) {
-      best = source;
-      bound = Math.max(0, count - 1);
-    }
+    if (count > bound) continue;
+    best = source;
     if (count === 0) break;
+    bound = count - 1;
   }
   return best;
 }
@@ -133,11 +142,18 @@ async function fewestRuns({ db, filter, scope }: Search, few: number): Promise<S
 /** Counting costs as well; past these, one more comparison rarely tells more. */
 const maxSources = 12;
 
-/** The comparisons that every run found must meet. */
-function conjuncts(filter: Filter<RunEntity> | undefined): Comparison<RunEntity>[] {
+/** The conditions that every run found must meet, those first that tell most for their cost. */
+function conjuncts(filter: Filter<RunEntity> | undefined): Filter<RunEntity>[] {
   if (filter === undefined) return [];
-  if (filter.kind === 'comparison') return [filter];
-  return filter.kind === 'and' ? filter.operands.flatMap(conjuncts) : [];
+  if (filter.kind !== 'and') return [filter];
+  return filter.operands.flatMap(conjuncts).sort((a, b) => rankOf(a) - rankOf(b));
+}
+
+function rankOf(filter: Filter<RunEntity>): number {
+  if (filter.kind !== 'comparison') return 4;
+  if (filter.entity === 'attribute') return 0;
+  if (filter.operator === '=' || filter.operator === 'IN') return 1;
+  return filter.entity === 'metric' ? 2 : 3;
 }
 
 /** A walk along the index whose order is wanted, where there is one. */
@@ -147,7 +163,7 @@ function walkOf(search: Search): (() => Promise<FoundRun[]>) | undefined {
   const [first] = order;
   if (first === undefined || (first.entity === 'attribute' && first.key === 'start_time')) {
     // runs_by_start: the database sees for itself that its order is the one asked for.
-    return () => select(search, { from: sql`runs r` });
+    return () => select(search, everyRun);
   }
   const [metricKey] = first.entity === 'metric' ? (scope.metricKeys.get(first.key) ?? []) : [];
   return metricKey === undefined ? undefined : () => walkByMetric(search, metricKey);
@@ -163,16 +179,17 @@ async function walkByMetric(search: Search, metricKey: number): Promise<FoundRun
   for (const rank of [0, 1, 2] as const) {
     if (rank < (start?.[0]?.rank ?? 0)) continue;
     if (rank === 2 && !(await lacksMetric(search, metricKey))) break;
-    const ofRank = sql`o0.workspace_id = ${scope.workspaceId} and o0.metric_key = ${metricKey}`;
+    const ofMetric = sql`o0.workspace_id = ${scope.workspaceId} and o0.metric_key = ${metricKey}`;
     const source: Source =
       rank === 2
         ? {
-            from: sql`runs r`,
-            where: sql`(select 1 from latest_metrics o0 where ${ofRank} and o0.run_key = r.run_key) is null`,
+            ...everyRun,
+            where: sql`(select 1 from latest_metrics o0 where ${ofMetric} and o0.run_key = r.run_key) is null`,
           }
         : {
             from: sql`latest_metrics o0 cross join runs r`,
-            where: sql`${ofRank} and o0.is_nan = ${rank} and r.run_key = o0.run_key`,
+            where: sql`${ofMetric} and o0.is_nan = ${rank} and r.run_key = o0.run_key`,
+            runKey: sql`o0.run_key`,
           };
     const part = { ...search, terms: [{ ...value, rank }, ...rest], limit: limit - found.size };
     // A run whose latest value changes between two statements may be found by both.
@@ -196,15 +213,30 @@ async function lacksMetric({ db, scope }: Search, metricKey: number): Promise<bo
 interface Source {
   readonly from: Sql;
   readonly where?: Sql;
+  /** Where the statement knows the run's key first. */
+  readonly runKey: Sql;
+  /** A comparison that all rows of the source meet. */
+  readonly settled?: Comparison<RunEntity>;
 }
 
-async function select(search: Search, { from, where = always }: Source): Promise<FoundRun[]> {
-  const { db, condition, terms, start, limit } = search;
+const everyRun: Source = { from: sql`runs r`, runKey: sql`r.run_key` };
+
+async function select(search: Search, { from, where = always, runKey, settled }: Source): Promise<FoundRun[]> {
+  const { db, scope, viewType, filter, terms, start, limit } = search;
+  const asked = conjuncts(filter).filter((each) => each !== settled);
+  const condition = every([
+    where,
+    sql`r.workspace_id = ${scope.workspaceId}`,
+    oneOf(sql`r.experiment_id`, scope.experimentIds),
+    ...(viewType === 'ALL' ? [] : [sql`r.lifecycle_stage = ${viewType === 'ACTIVE_ONLY' ? 'active' : 'deleted'}`]),
+    ...asked.map((each) => filterCondition(each, (comparison) => runCondition(comparison, { scope, runKey }))),
+    ...(start === undefined ? [] : [after(terms, start)]),
+  ]);
   const joins = terms.flatMap(({ join }) => (join === undefined ? [] : [sql` ${join}`]));
   const { rows } = await sql<OrderedRow>`
     select r.run_key as run_key, ${selectTerms(terms)}
     from ${from}${joins.length === 0 ? sql`` : sql.join(joins, sql``)}
-    where ${where} and ${condition} and ${start === undefined ? always : after(terms, start)}
+    where ${condition}
     order by ${orderBy(terms)}
     limit ${limit}
   `.execute(db);

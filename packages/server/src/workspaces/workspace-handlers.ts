@@ -27,12 +27,13 @@ export interface WorkspaceRoom {
   readonly checkArtifactRoot: (root: string) => string;
   /** Gives a new workspace what it starts with. */
   readonly furnish: (db: Db, workspace: WorkspaceRef) => Promise<void>;
-  /** Forgets what is cached about a workspace's rows and removes its files. */
-  readonly discard: (workspace: WorkspaceRef) => Promise<void>;
+  /** Forgets what is cached about a workspace; runs with the commit that removes it. */
+  readonly forget: (workspace: WorkspaceRef) => void;
+  readonly removeFiles: (workspace: WorkspaceRef) => Promise<void>;
 }
 
 export function workspaceHandlers(room: WorkspaceRoom): Handlers<typeof workspaces> {
-  const { engine, now, directory, mayRead, checkArtifactRoot, furnish, discard } = room;
+  const { engine, now, directory, mayRead, checkArtifactRoot, furnish, forget, removeFiles } = room;
   return {
     async listWorkspaces(_input, { principal }) {
       const rows = await listWorkspaces(engine.db);
@@ -95,7 +96,7 @@ export function workspaceHandlers(room: WorkspaceRoom): Handlers<typeof workspac
       if (mode !== 'RESTRICT' && mode !== 'CASCADE') {
         throw invalidParameter(`Invalid deletion mode '${mode}'. Must be one of: CASCADE, RESTRICT`);
       }
-      const removed = await engine.transaction(async ({ db, onCommit }) => {
+      const removedWorkspace = await engine.transaction(async ({ db, onCommit }) => {
         const row = await getReadable(db, workspace_name, principal);
         const { experiments, runs } = await countExperiments(db, row.workspace_id);
         // Every workspace has the experiment Default; alone and without runs it does not count.
@@ -106,10 +107,14 @@ export function workspaceHandlers(room: WorkspaceRoom): Handlers<typeof workspac
           );
         }
         await removeWorkspace(db, row.workspace_id);
-        onCommit(() => directory.forget());
-        return workspaceRef(row);
+        const removed = workspaceRef(row);
+        onCommit(() => {
+          directory.forget();
+          forget(removed);
+        });
+        return removed;
       });
-      await discard(removed);
+      await removeFiles(removedWorkspace);
       return {};
     },
   };

@@ -69,7 +69,6 @@ const ownedTables = [
   'run_input_tags',
   'run_inputs',
   'datasets',
-  'unsettled_runs',
   'latest_metrics',
   'metric_points',
   'metric_keys',

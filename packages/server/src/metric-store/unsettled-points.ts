@@ -1,0 +1,257 @@
+import { exactInt64, type Int64 } from '@lazuli/contract';
+import type { Engine, GroupTransaction, SetRemove, SetWrite } from '../database/engine.ts';
+import { decodePoints, encodePoints } from './point-log.ts';
+import type { SeriesPoints } from './metric-store.ts';
+
+/**
+ * Points between their commit and their place. A group appends its points to `metric_log`, one blob a commit, and that is
+ * what makes them durable. Their places are two tables that cost a B-tree page a series: `metric_points`, clustered in the
+ * order of history, and `latest_metrics`, the greatest point of each series by (step, timestamp, value). Points are
+ * settled there in the background, many at once and sorted, and at once before a read that would miss them. Then their
+ * part of the log is removed.
+ *
+ * Settling twice does no harm (a point that is there is ignored, a latest value only ever grows), so a crash at any moment
+ * is made up for by settling the whole log again; and settling need not wait for the disk, because what a crash undoes is
+ * still in the log.
+ */
+export interface UnsettledPoints {
+  /** Makes points durable with the group, and readable after its commit. */
+  append(tx: GroupTransaction, series: readonly SeriesPoints[]): Promise<void>;
+  /** Brings the latest values of a run up to date, or of all runs. */
+  settleLatest(runKey?: number): Promise<void>;
+  /** Brings the points of some runs to their place. */
+  settlePoints(runKeys: readonly number[]): Promise<void>;
+  /** Settles what a process that ended has left in the log. */
+  recover(): Promise<void>;
+  /** Forgets points whose runs are removed with their workspace. */
+  forgetWorkspace(workspaceId: number): void;
+  close(): Promise<void>;
+}
+
+const pointColumns = {
+  workspace_id: 'int64',
+  run_key: 'int64',
+  metric_key: 'int64',
+  timestamp: 'int64',
+  step: 'int64',
+  value: 'double',
+  is_nan: 'int64',
+} as const;
+
+const insertPoints: SetWrite = {
+  table: 'metric_points',
+  columns: pointColumns,
+  // *MLflow ignores a point that is there already, equal in all of these.*
+  conflict: { key: ['workspace_id', 'run_key', 'metric_key', 'timestamp', 'step', 'is_nan', 'value'] },
+};
+
+const upsertLatest: SetWrite = {
+  table: 'latest_metrics',
+  columns: pointColumns,
+  conflict: {
+    key: ['workspace_id', 'run_key', 'metric_key'],
+    replace: ['timestamp', 'step', 'value', 'is_nan'],
+    newerBy: ['step', 'timestamp', 'value'],
+  },
+};
+
+const insertLog: SetWrite = { table: 'metric_log', columns: { seq: 'int64', points: 'blob' } };
+const removeLog: SetRemove = { table: 'metric_log', by: { seq: 'int64' } };
+
+/** A row of `metric_points`. */
+type PointRow = readonly [
+  workspaceId: number,
+  runKey: number,
+  metricKey: number,
+  timestamp: Int64,
+  step: Int64,
+  value: number,
+  isNan: 0 | 1,
+];
+
+interface UnsettledRun {
+  readonly workspaceId: number;
+  points: PointRow[];
+  latest: Map<number, PointRow>;
+}
+
+/** How long points wait for their place while nobody reads them. */
+const settleAfterMs = 250;
+/** Rows that one settling transaction writes: a few milliseconds, between which requests are answered. */
+const sliceRows = 2_000;
+/** With this many points waiting, further ones go to their place with their group, so that memory stays bounded. */
+const mostUnsettled = 400_000;
+
+export function createUnsettledPoints(engine: Engine): UnsettledPoints {
+  const runs = new Map<number, UnsettledRun>();
+  let unsettledCount = 0;
+  /** The log holds the rows from `firstSeq` up to, not including, `nextSeq`. */
+  let firstSeq = 1;
+  let nextSeq = 1;
+  let timer: NodeJS.Timeout | undefined;
+  let passing: Promise<void> | undefined;
+
+  function note(series: readonly SeriesPoints[]): void {
+    for (const one of series) {
+      let run = runs.get(one.runKey);
+      if (run === undefined) runs.set(one.runKey, (run = { workspaceId: one.workspaceId, points: [], latest: new Map() }));
+      for (const row of rowsOf(one)) {
+        run.points.push(row);
+        keepNewer(run.latest, row);
+      }
+      unsettledCount += one.values.length;
+    }
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      // What fails here stays in memory and in the log; the next pass takes it along.
+      settleAll().catch(() => note([]));
+    }, settleAfterMs).unref();
+  }
+
+  async function settlePoints(runKeys: readonly number[]): Promise<void> {
+    for (const runKey of runKeys) {
+      const run = runs.get(runKey);
+      while (run !== undefined && run.points.length > 0) await writeSlice(run);
+    }
+  }
+
+  function writeSlice(run: UnsettledRun): Promise<void> {
+    return engine.group(async (tx) => {
+      const slice = run.points.slice(0, sliceRows);
+      await tx.write(insertPoints, slice.sort(byPlace));
+      tx.onCommit(() => {
+        // Later points were pushed behind; another settling can have taken none, since groups take turns.
+        run.points = run.points.slice(slice.length);
+        unsettledCount -= slice.length;
+      });
+    }, 'relaxed');
+  }
+
+  async function settleLatest(runKey?: number): Promise<void> {
+    const chosen = runKey === undefined ? [...runs.values()] : [runs.get(runKey)];
+    const behind = chosen.filter((run): run is UnsettledRun => run !== undefined && run.latest.size > 0);
+    for (let start = 0; start < behind.length; ) {
+      let rows = 0;
+      const slice: UnsettledRun[] = [];
+      while (start < behind.length && (slice.length === 0 || rows < sliceRows)) {
+        const run = behind[start++] as UnsettledRun;
+        rows += run.latest.size;
+        slice.push(run);
+      }
+      await engine.group(async (tx) => {
+        const written = slice.map((run) => run.latest);
+        await tx.write(upsertLatest, written.flatMap((latest) => [...latest.values()]));
+        tx.onCommit(() => {
+          slice.forEach((run) => (run.latest = new Map()));
+        });
+      }, 'relaxed');
+    }
+  }
+
+  /** Settles everything that was logged before this call, and shortens the log by it. */
+  function settleAll(): Promise<void> {
+    passing ??= pass().finally(() => {
+      passing = undefined;
+    });
+    return passing;
+  }
+
+  async function pass(): Promise<void> {
+    const end = nextSeq;
+    const before = [...runs.keys()];
+    await settleLatest();
+    for (const runKey of before) {
+      await settlePoints([runKey]);
+      const run = runs.get(runKey);
+      if (run?.points.length === 0 && run.latest.size === 0) runs.delete(runKey);
+    }
+    const settled = Array.from({ length: end - firstSeq }, (_, index) => [firstSeq + index]);
+    if (settled.length > 0) await engine.group((tx) => tx.remove(removeLog, settled), 'relaxed');
+    firstSeq = end;
+  }
+
+  return {
+    async append(tx, series) {
+      if (unsettledCount > mostUnsettled) return writeAtOnce(tx, series);
+      await tx.write(insertLog, [[nextSeq, encodePoints(series)]]);
+      tx.onCommit(() => {
+        nextSeq++;
+        note(series);
+      });
+    },
+    settlePoints,
+    settleLatest,
+    async recover() {
+      const logged = await engine.db.selectFrom('metric_log').select('seq').orderBy('seq').execute();
+      firstSeq = logged[0]?.seq ?? 1;
+      for (const { seq } of logged) {
+        const { points } = await engine.db
+          .selectFrom('metric_log')
+          .select('points')
+          .where('seq', '=', seq)
+          .executeTakeFirstOrThrow();
+        note(await ofPresentRuns(engine, decodePoints(points).map(narrowed)));
+        nextSeq = seq + 1;
+        if (unsettledCount > mostUnsettled) await settleAll();
+      }
+      if (logged.length > 0) await settleAll();
+    },
+    forgetWorkspace(workspaceId) {
+      for (const [runKey, run] of runs) if (run.workspaceId === workspaceId) runs.delete(runKey);
+    },
+    async close() {
+      clearTimeout(timer);
+      await passing;
+      await settleAll();
+    },
+  };
+}
+
+/** The points of runs that are still there: a workspace may have been removed after its points were logged. */
+async function ofPresentRuns({ db }: Engine, series: readonly SeriesPoints[]): Promise<SeriesPoints[]> {
+  const keys = [...new Set(series.map(({ runKey }) => runKey))];
+  const rows = await db.selectFrom('runs').select('run_key').where('run_key', 'in', keys).execute();
+  const present = new Set(rows.map((row) => row.run_key));
+  return series.filter(({ runKey }) => present.has(runKey));
+}
+
+/** Whole numbers from the log, which keeps a record's in one width, as the narrowest exact ones. */
+function narrowed(series: SeriesPoints): SeriesPoints {
+  const exact = (value: Int64): Int64 => (typeof value === 'bigint' ? exactInt64(value) : value);
+  return { ...series, timestamps: series.timestamps.map(exact), steps: series.steps.map(exact) };
+}
+
+function* rowsOf({ workspaceId, runKey, metricKeys, timestamps, steps, values }: SeriesPoints): Generator<PointRow> {
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index] as number;
+    const [metricKey, timestamp, step] = [metricKeys[index] as number, timestamps[index] as Int64, steps[index] as Int64];
+    if (Number.isNaN(value)) yield [workspaceId, runKey, metricKey, timestamp, step, 0, 1];
+    else yield [workspaceId, runKey, metricKey, timestamp, step, value, 0];
+  }
+}
+
+async function writeAtOnce(tx: GroupTransaction, series: readonly SeriesPoints[]): Promise<void> {
+  const rows = series.flatMap((one) => [...rowsOf(one)]);
+  await tx.write(insertPoints, rows);
+  const latest = new Map<string, PointRow>();
+  for (const row of rows) keepNewer(latest, row, `${row[1]}/${row[2]}`);
+  await tx.write(upsertLatest, [...latest.values()]);
+}
+
+function isNewer(row: PointRow, known: PointRow): boolean {
+  if (row[4] !== known[4]) return row[4] > known[4];
+  if (row[3] !== known[3]) return row[3] > known[3];
+  return row[5] > known[5];
+}
+
+/** The order of the clustered table, so that neighbours are written one after the other. */
+function byPlace(a: PointRow, b: PointRow): number {
+  if (a[2] !== b[2]) return a[2] - b[2];
+  if (a[3] !== b[3]) return a[3] < b[3] ? -1 : 1;
+  return a[4] === b[4] ? 0 : a[4] < b[4] ? -1 : 1;
+}
+
+function keepNewer<Key>(latest: Map<Key, PointRow>, row: PointRow, key = row[2] as Key): void {
+  const known = latest.get(key);
+  if (known === undefined || isNewer(row, known)) latest.set(key, row);
+}

@@ -1,0 +1,83 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openRaw, request } from '../robustness/raw-connection.ts';
+import { aRun } from '../server-fixture.ts';
+import { integrityOf, unsettledCommits } from './integrity.ts';
+import { audit, emptyBooks, work } from './logged-work.ts';
+import { startProcess, type ServerProcess } from './server-process.ts';
+
+let dataDir: string;
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'lazuli-stop-'));
+});
+afterEach(() => rm(dataDir, { recursive: true, force: true }));
+
+async function untilStopping(server: ServerProcess): Promise<void> {
+  await expect.poll(() => server.output(), { timeout: 10_000 }).toContain('Stopping');
+}
+
+describe('a server that is asked to stop', () => {
+  test('answers every request that is under way, and stores what it answers', async () => {
+    await using server = await startProcess({ dataDir });
+    const { run_id, experiment_id } = await aRun(server.client);
+    const connections = await Promise.all(Array.from({ length: 20 }, () => openRaw(server.port)));
+    const requests = connections.map((_, index) =>
+      request('POST', '/api/2.0/mlflow/runs/log-metric', JSON.stringify({ run_id, key: `m${index}`, value: index, timestamp: 1 })),
+    );
+    // All but the last byte of each body has arrived when the stop is asked for.
+    connections.forEach((connection, index) => connection.write(requests[index]?.slice(0, -1) ?? ''));
+    using idle = await openRaw(server.port);
+    idle.write(request('GET', '/health'));
+    await idle.answer();
+    server.signal('SIGTERM');
+    await untilStopping(server);
+    connections.forEach((connection, index) => connection.write(requests[index]?.slice(-1) ?? ''));
+    const answers = await Promise.all(connections.map((connection) => connection.answer(10_000)));
+    expect(answers.map(({ status, body }) => `${status} ${body}`)).toEqual(answers.map(() => '200 {}'));
+    expect(await Promise.all(connections.map((connection) => connection.closed(10_000)))).toEqual(answers.map(() => ''));
+    expect(await idle.closed(10_000)).toBe('');
+    expect(await server.ended).toEqual({ code: 0, signal: null });
+    expect(unsettledCommits(dataDir)).toBe(0);
+
+    await using next = await startProcess({ dataDir });
+    const { runs = [] } = await next.client.runs.searchRuns({ experiment_ids: [experiment_id], filter: 'metrics.m19 = 19' });
+    expect(runs[0]?.data.metrics).toHaveLength(20);
+  }, 60_000);
+
+  test('under load loses nothing that it acknowledged, and leaves the latest values settled', async () => {
+    const experiment = await (async () => {
+      await using server = await startProcess({ dataDir, flags: ['--log-level', 'error'] });
+      const { experiment_id } = await server.client.experiments.createExperiment({ name: 'load' });
+      const books = emptyBooks(experiment_id);
+      const onAnswer = (): void => {
+        if (books.acknowledgements === 500) server.signal('SIGTERM');
+      };
+      await Promise.all(Array.from({ length: 8 }, (_, index) => work(server.client, books, String(index), onAnswer)));
+      expect(await server.ended).toEqual({ code: 0, signal: null });
+      for (const { status } of books.refusals) expect(status).toBe(503);
+      return books;
+    })();
+    expect(experiment.acknowledgements).toBeGreaterThanOrEqual(500);
+    expect(unsettledCommits(dataDir)).toBe(0);
+    expect(integrityOf(dataDir)).toBe('ok');
+    await using server = await startProcess({ dataDir, flags: ['--log-level', 'error'] });
+    await audit(server.client, experiment);
+  }, 60_000);
+
+  test('does not wait for connections on which nothing is under way, nor for a request that has not begun', async () => {
+    await using server = await startProcess({ dataDir });
+    using silent = await openRaw(server.port);
+    using halfway = await openRaw(server.port);
+    halfway.write('POST /api/2.0/mlflow/runs/log-metric HTTP/1.1\r\nHost: 127.0.0.1\r\nX-');
+    // An answer on a third connection shows that what was sent before it has been read.
+    using other = await openRaw(server.port);
+    other.write(request('GET', '/health'));
+    await other.answer();
+    server.signal('SIGTERM');
+    await silent.closed(5_000);
+    halfway.socket.destroy();
+    expect(await server.ended).toEqual({ code: 0, signal: null });
+  }, 60_000);
+});
