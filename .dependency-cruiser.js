@@ -6,6 +6,7 @@ const layers = [
   ['reader-thread', 'server', 'index'],
   ['http'],
   ['artifacts'],
+  ['logged-models'],
   ['runs'],
   ['experiments'],
   ['workspaces'],
@@ -14,6 +15,7 @@ const layers = [
   ['metric-store'],
   ['artifact-store'],
   ['database'],
+  ['settings'],
 ];
 
 const room = (name) => `^packages/server/src/${name}(/|\\.ts$)`;

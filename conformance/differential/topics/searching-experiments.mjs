@@ -1,7 +1,7 @@
 import { experiment, get, post } from '../steps.mjs';
 
 // Only experiments of this topic: other topics make theirs on both servers alike, but under other ids.
-const mine = "attribute.name LIKE 's-%'";
+const mine = "attribute.name LIKE 's-% $u'";
 const search = (title, body) => post(title, 'experiments/search', { max_results: 100, ...body });
 const filter = (text) => search(`filter ${text}`, { filter: text });
 const order = (by) => search(`order by ${JSON.stringify(by)}`, { filter: mine, order_by: by });
@@ -25,9 +25,9 @@ export const searchingExperiments = [
   ...[['name'], ['name DESC'], ['attribute.name ASC'], ['experiment_id'], ['name', 'name'], ['creation_time', 'name'], ['last_update_time DESC', 'name']].map(order),
   ...[['bogus'], ['tags.a'], ['attributes.name'], ['name foo'], ['name asc desc'], [''], ['a, b'], 'name'].map(order),
   ...[
-    "name = 's-nope'", "tags.team = 'x'", "tag.team ILIKE 'y'", "tags.team IS NULL AND name LIKE 's-%'", 'tags.team IS NOT NULL',
-    "tags.\"a b\" = '1'", "tags.`a b` = '1'", "name != 'x' AND name LIKE 's-%'", "creation_time > 5 AND name LIKE 's-%'",
-    "name ILIKE 'S-A%'", "name LIKE 'S-A%'", "last_update_time < 5", "experiment_id = '999999'", "experiment_id IN ('999999')",
+    "name = 's-nope'", `tags.team = 'x' AND ${mine}`, `tag.team ILIKE 'y' AND ${mine}`, "tags.team IS NULL AND name LIKE 's-% $u'", `tags.team IS NOT NULL AND ${mine}`,
+    `tags."a b" = '1' AND ${mine}`, `tags.\`a b\` = '1' AND ${mine}`, "name != 'x' AND name LIKE 's-% $u'", "creation_time > 5 AND name LIKE 's-% $u'",
+    "name ILIKE 'S-A $u'", "name LIKE 'S-A%'", "last_update_time < 5", "experiment_id = '999999'", "experiment_id IN ('999999')",
     "experiment_id > '1'", "name IN ('a')", "metrics.m > 1", "bogus = 'a'", 'name = 5', "creation_time = '5'", 'tags.team = 5',
     "attributes.name = 'x'", "name > 'a'", "tags.team > 'a'", 'name IS NULL', '  ', "name = 'a' AND", "name == 'a'",
   ].map(filter),

@@ -28,11 +28,15 @@ function inQuery(method: string): boolean {
   return method === 'GET' || method === 'DELETE';
 }
 
+function textOf(value: string | number | bigint | boolean): string {
+  return String(value);
+}
+
 function queryOf(fields: Record<string, unknown>): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(fields)) {
     for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) {
-      if (item !== undefined) query.append(name, String(item));
+      if (item !== undefined) query.append(name, textOf(item as string | number | bigint | boolean));
     }
   }
   const text = query.toString();

@@ -6,7 +6,11 @@ export function asciiJson(value: unknown, depth = 0): string {
   if (typeof value === 'bigint') return String(value);
   if (typeof value !== 'object' || value === null) return ascii(JSON.stringify(value));
   if (depth >= deepest) return Array.isArray(value) ? '[…]' : '{…}';
-  if (Array.isArray(value)) return `[${value.slice(0, widest).map((item) => asciiJson(item, depth + 1)).join(',')}]`;
+  if (Array.isArray(value))
+    return `[${value
+      .slice(0, widest)
+      .map((item) => asciiJson(item, depth + 1))
+      .join(',')}]`;
   const fields = Object.entries(value).slice(0, widest);
   fields.sort(([one], [other]) => (one < other ? -1 : 1));
   return `{${fields.map(([key, item]) => `${ascii(JSON.stringify(key))}:${asciiJson(item, depth + 1)}`).join(',')}}`;

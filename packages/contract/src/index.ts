@@ -2,13 +2,14 @@
 import { apiTokens } from './api-tokens.ts';
 import { artifacts } from './artifacts.ts';
 import { experiments } from './experiments.ts';
+import { loggedModels } from './logged-models.ts';
 import { metrics } from './metrics.ts';
 import { runs } from './runs.ts';
 import { serverInfo } from './server-info.ts';
 import { workspaces } from './workspaces.ts';
 
 /** Every endpoint, by noun and name. */
-export const contract = { experiments, runs, metrics, artifacts, workspaces, serverInfo, apiTokens };
+export const contract = { experiments, runs, metrics, loggedModels, artifacts, workspaces, serverInfo, apiTokens };
 export type Contract = typeof contract;
 
 export { errorCodes, errorFromResponse, invalidParameter, MlflowError } from './errors.ts';
@@ -37,6 +38,7 @@ export type { Int64 } from './scalars.ts';
 export { experiments, Experiment } from './experiments.ts';
 export { Dataset, DatasetInput, Metric, Param, Run, RunInfo, runs, RunTag } from './runs.ts';
 export { metrics } from './metrics.ts';
+export { loggedModels } from './logged-models.ts';
 export { artifacts, FileInfo, transfers } from './artifacts.ts';
 export type { Transfer } from './artifacts.ts';
 export { Workspace, workspaces } from './workspaces.ts';

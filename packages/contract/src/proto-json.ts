@@ -309,7 +309,7 @@ function writerOf(schema: TSchema): Write {
     return (value) => `[${(value as unknown[]).map(write).join(',')}]`;
   }
   if (field.type === 'number') return writeDouble as Write;
-  if (field.type === 'integer') return String;
+  if (field.type === 'integer') return writeInteger as Write;
   return JSON.stringify;
 }
 
@@ -330,6 +330,11 @@ function objectWriter(schema: FieldSchema): Write {
     }
     return `{${body}}`;
   };
+}
+
+/** All digits, also of the smallest 64-bit integer, which SQLite's driver hands over as the double that it is. */
+function writeInteger(value: Int64): string {
+  return String(typeof value === 'number' && !Number.isSafeInteger(value) ? BigInt(value) : value);
 }
 
 export function writeDouble(value: number): string {

@@ -19,6 +19,7 @@ import { experimentHandlers } from './experiments/experiment-handlers.ts';
 import { createApp } from './http/app.ts';
 import { createHostGuard } from './http/host-guard.ts';
 import { createWelcomePage } from './http/welcome-page.ts';
+import { loggedModelHandlers } from './logged-models/logged-model-handlers.ts';
 import { openMetricStore } from './metric-store/metric-store.ts';
 import { experimentRuns } from './runs/experiment-runs.ts';
 import { metricHandlers } from './runs/metric-handlers.ts';
@@ -82,6 +83,7 @@ export async function createServer(settings: Settings, options: { logger?: Logge
         experiments: experimentHandlers({ engine, now, locationFor, runsOf: experimentRuns(handles) }),
         runs: runHandlers({ engine, now, handles, log, metricStore }),
         metrics: metricHandlers({ engine, metricStore }),
+        loggedModels: loggedModelHandlers(),
         artifacts: artifactHandlers(artifactRoom),
         workspaces: workspaceHandlers({
           engine,

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -109,6 +110,30 @@ describe('uploading', () => {
     await put('folder/file', 'x');
     const answer = await put('folder', Buffer.alloc(20_000_000));
     expect(answer).toMatchObject({ status: 400, json: { error_code: 'INVALID_PARAMETER_VALUE' } });
+  });
+});
+
+describe('a refused upload that never ends', () => {
+  test.each([
+    ['for want of a right', 'authorization: nobody', 403],
+    ['for its size', 'accept: */*', 413],
+  ])('%s is answered and cut off', async (_, header, status) => {
+    await using limited = await anArtifactServer({ maxUploadBytes: 100_000 });
+    const socket = connect(limited.port, '127.0.0.1').on('error', () => undefined);
+    let answer = '';
+    socket.on('data', (data) => (answer += String(data)));
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    socket.write(`PUT ${proxy}/endless HTTP/1.1\r\nhost: x\r\n${header}\r\ntransfer-encoding: chunked\r\n\r\n`);
+    const chunk = Buffer.concat([Buffer.from('f4240\r\n'), Buffer.alloc(1_000_000), Buffer.from('\r\n')]);
+    let sent = 0;
+    while (!socket.destroyed && sent < 300) {
+      sent += 1;
+      const flowed = new Promise<void>((resolve) => socket.write(chunk, () => resolve()));
+      await Promise.race([flowed, closed]);
+    }
+    expect(answer).toContain(`HTTP/1.1 ${status} `);
+    expect(sent).toBeLessThan(300);
+    socket.destroy();
   });
 });
 
@@ -283,6 +308,18 @@ describe('downloading', () => {
         json: { message: `Artifact path refers to a directory, not a file: '${name}'` },
       });
     }
+  });
+
+  test('no answer leaves a file open', async () => {
+    const { etag } = (await get('digits.txt')).headers;
+    const before = (await readdir('/dev/fd')).length;
+    for (let count = 0; count < 30; count += 1) {
+      expect((await send(server, 'HEAD', `${proxy}/digits.txt`)).status).toBe(200);
+      expect((await get('digits.txt', { 'if-none-match': etag })).status).toBe(304);
+      expect((await get('digits.txt', { range: 'bytes=99-' })).status).toBe(416);
+      expect((await get('digits.txt', { range: 'bytes=1-2' })).status).toBe(206);
+    }
+    expect((await readdir('/dev/fd')).length).toBeLessThan(before + 20);
   });
 
   test('a download that the client breaks off does not hurt the next one', async () => {

@@ -30,6 +30,7 @@ const maxLayers = 8;
 export function folderPath(name: string): ArtifactPath {
   if (name.length > maxLength) throw invalidPath(`it is longer than ${maxLength} characters`);
   if (!name.isWellFormed()) throw invalidPath('it is not valid Unicode');
+  checkCharacters(name);
   checkLayer(name);
   const path = canonical(name);
   if (segmentsOf(path).length > maxSegments) throw invalidPath(`it is deeper than ${maxSegments} folders`);
@@ -66,13 +67,20 @@ export function segmentsOf(path: ArtifactPath): string[] {
  * rules after their scheme and host have been taken off.
  */
 export function checkLayer(layer: string): void {
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  if (/[\u0000-\u001f\u007f]/.test(layer)) throw invalidPath('it contains a control character');
-  if (layer.includes('\\')) throw invalidPath('it contains a backslash');
-  if (layer.startsWith('/')) throw invalidPath('it must be relative');
+  if (/^[\\/]/.test(layer)) throw invalidPath('it must be relative');
   if (/^[A-Za-z]:/.test(layer)) throw invalidPath('it starts with a drive letter');
   if (/^file:/i.test(layer)) throw invalidPath('it is a file: URI');
-  if (layer.split('/').includes('..')) throw invalidPath("it contains a '..' segment");
+  if (layer.split(/[\\/]/).includes('..')) throw invalidPath("it contains a '..' segment");
+}
+
+/**
+ * Characters that no name has. Only the name itself is looked at: what further decoding would give never becomes a name,
+ * and *MLflow 2 uploads images as `sample%step%1%timestamp%1795….png`, where `%17` is no control character*.
+ */
+function checkCharacters(name: string): void {
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  if (/[\u0000-\u001f\u007f]/.test(name)) throw invalidPath('it contains a control character');
+  if (name.includes('\\')) throw invalidPath('it contains a backslash');
 }
 
 /** One round of percent-decoding, byte by byte: enough to see ASCII, and never failing on a stray percent sign. */

@@ -36,11 +36,11 @@ export function migrate({ raw, all }: SqliteConnection): void {
       `This database has schema version ${present}, and this Lazuli knows versions up to ${newest}: start the newer Lazuli that made it.`,
     );
   }
-  for (const { version, name, statements } of migrations.filter((step) => step.version > present)) {
+  for (const step of migrations.filter(({ version }) => version > present)) {
     raw.exec('begin immediate');
     try {
-      for (const statement of statements(sqliteTypes)) raw.exec(statement);
-      raw.prepare('insert into schema_versions values (?, ?, ?)').run(version, name, Date.now());
+      for (const statement of step.statements(sqliteTypes)) raw.exec(statement);
+      raw.prepare('insert into schema_versions values (?, ?, ?)').run(step.version, step.name, Date.now());
       raw.exec('commit');
     } catch (error) {
       raw.exec('rollback');

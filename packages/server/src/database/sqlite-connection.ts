@@ -113,7 +113,7 @@ function runQuery(statement: StatementSync, parameters: SQLInputValue[]): QueryR
 
 function selectAll(statement: StatementSync, parameters: SQLInputValue[]): Row[] {
   try {
-    return statement.all(...parameters) as unknown as Row[];
+    return statement.all(...parameters);
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'ERR_OUT_OF_RANGE') throw error;
     statement.setReadBigInts(true);

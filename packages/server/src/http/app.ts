@@ -5,7 +5,7 @@ import type { Handlers } from '../access/caller.ts';
 import type { ArtifactTransfers } from '../artifacts/artifact-transfers.ts';
 import { createAdmission, type AddressedWorkspaces } from './admission.ts';
 import { artifactTransferRoutes } from './artifact-transfer.ts';
-import { drainOnClose } from './connection-drain.ts';
+import { safetyHeaders, watchConnections } from './connections.ts';
 import { endpointRoutes } from './endpoint-route.ts';
 import { sendError } from './error-response.ts';
 import type { HostGuard } from './host-guard.ts';
@@ -44,12 +44,23 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     connectionTimeout: 2 * 60_000,
     // Uploads may take as long as they move; bodies of messages are watched on their own.
     requestTimeout: 0,
-    http: { headersTimeout: 30_000, maxHeaderSize: 32 * 1024 },
+    http: {
+      headersTimeout: 30_000,
+      connectionsCheckingInterval: 5_000,
+      maxHeaderSize: 32 * 1024,
+      // A second Host, Authorization or Content-Type is seen by the checks instead of being dropped.
+      joinDuplicateHeaders: true,
+      // The guard refuses a request without a Host.
+      requireHostHeader: false,
+    },
+    clientErrorHandler: (error, socket) => connections.refuse(error, socket),
     forceCloseConnections: 'idle',
     routerOptions: { ignoreDuplicateSlashes: true, maxParamLength: 8_192 },
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
   });
-  drainOnClose(app.server);
+  const connections = watchConnections(app.server);
+  // What Node and the framework call when they close.
+  app.server.closeIdleConnections = () => connections.end();
   // *MLflow reads a JSON body of a GET without a query.*
   app.addHttpMethod('GET', { hasBody: true, overrideExisting: true });
   app.decorateRequest('caller', undefined);
@@ -90,13 +101,12 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
 function guardEveryRequest(app: FastifyInstance, { hostGuard }: AppParts): void {
   app.addHook('onRequest', (request, reply, done) => {
     const { raw, headers } = request;
-    reply.header('x-request-id', request.id);
+    reply.header('x-request-id', request.id).headers(safetyHeaders);
     const verdict = hostGuard(request.method, raw.url ?? '', headers.host, headers.origin);
     if (verdict !== undefined) {
       void reply.code(verdict.status).type('text/plain; charset=utf-8').send(verdict.text);
       return;
     }
-    reply.header('x-content-type-options', 'nosniff').header('x-frame-options', 'SAMEORIGIN');
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {

@@ -49,7 +49,7 @@ function uploadHandler(options: ArtifactTransferOptions) {
     try {
       const caller = await options.authorize(request, transfers.uploadArtifact.actions);
       await options.transfers.upload(caller, restOfPath(request), {
-        // An iterator that gave up would otherwise destroy the socket before the client has been told why.
+        // An iterator that gives up would otherwise take the request with it, and nothing could be read on.
         content: request.raw.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
         length: lengthOf(request),
         maxBytes: options.maxUploadBytes,

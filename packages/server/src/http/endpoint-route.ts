@@ -28,10 +28,12 @@ export function endpointRoutes<Group extends EndpointGroup, FromText extends key
       app.route({
         method: method === 'GET' ? ['GET', 'HEAD'] : method,
         url: path.replace(/\{\*\w+\}/, '*').replaceAll(/\{(\w+)\}/g, ':$1'),
-        onRequest: async (request) => {
+        onRequest: (request, _reply, done) => {
           checkContentType(request);
           const admitted = admission.admit(request, definition.actions, definition.scope ?? 'workspace');
-          if (admitted instanceof Promise) await admitted;
+          // A hook that waits for nothing saves a promise.
+          if (admitted instanceof Promise) admitted.then(() => done(), done);
+          else done();
         },
         handler: async (request, reply) => {
           const body = await answer(request, request.caller as Caller);

@@ -1,4 +1,5 @@
-import { invalidParameter, MlflowError } from '@lazuli/contract';
+import type { IncomingMessage } from 'node:http';
+import { invalidParameter } from '@lazuli/contract';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { missingContentType, wrongContentType } from './error-response.ts';
 
@@ -7,26 +8,39 @@ const slowestBodyMs = 60_000;
 
 /** Lets the routes of this scope have their body as text, whatever its type; `checkContentType` speaks of the type. */
 export function takeJsonText(app: FastifyInstance): void {
+  const awaited = watchBodies(app);
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
+    awaited.delete(request.raw);
     try {
       done(null, utf8.decode(body as Buffer));
     } catch {
       done(invalidParameter('The request body is not UTF-8 text.'));
     }
   });
+}
+
+/** The requests whose bodies are on their way, each with the time it began. One timer watches all: one each would cost more. */
+function watchBodies(app: FastifyInstance): Map<IncomingMessage, number> {
+  const awaited = new Map<IncomingMessage, number>();
   app.addHook('preParsing', (request, _reply, payload, done) => {
-    // A small body is here with its headers; only one that is not needs watching.
-    if (!request.raw.complete) {
-      const timer = setTimeout(
-        () => request.raw.destroy(new MlflowError('BAD_REQUEST', 'The body came too slowly.')),
-        slowestBodyMs,
-      );
-      timer.unref();
-      request.raw.once('close', () => clearTimeout(timer));
-    }
+    if (request.raw.method !== 'GET') awaited.set(request.raw, performance.now());
     done(null, payload);
   });
+  const timer = setInterval(() => {
+    const latestStart = performance.now() - slowestBodyMs;
+    for (const [request, start] of awaited) {
+      // They are in the order in which they began.
+      if (start > latestStart && !request.destroyed) break;
+      awaited.delete(request);
+      request.destroy();
+    }
+  }, slowestBodyMs / 6).unref();
+  app.addHook('onClose', (_app, done) => {
+    clearInterval(timer);
+    done();
+  });
+  return awaited;
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });

@@ -1,6 +1,7 @@
 import type { Int64 } from '@lazuli/contract';
 import { sql } from 'kysely';
 import type { Db, Engine, GroupTransaction } from '../database/engine.ts';
+import type { SeriesPoints } from './series-points.ts';
 import { createUnsettledPoints } from './unsettled-points.ts';
 
 /**
@@ -19,17 +20,6 @@ export interface MetricStore {
   forgetWorkspace(workspaceId: number): void;
   /** Ends the background work; everything is settled then. */
   close(): Promise<void>;
-}
-
-/** Points of one run, as parallel columns. NaN is the double NaN; infinities are clamped already. */
-export interface SeriesPoints {
-  readonly workspaceId: number;
-  readonly runKey: number;
-  /** The interned key of each point. */
-  readonly metricKeys: readonly number[];
-  readonly timestamps: readonly Int64[];
-  readonly steps: readonly Int64[];
-  readonly values: readonly number[];
 }
 
 /** One point as it is stored. */

@@ -1,5 +1,5 @@
 import type { Int64 } from '@lazuli/contract';
-import type { SeriesPoints } from './metric-store.ts';
+import type { SeriesPoints } from './series-points.ts';
 
 /**
  * The codec of `metric_log`: what one group commit logged, as one blob. A commit costs the B-tree pages that it dirties;

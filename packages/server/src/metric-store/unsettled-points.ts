@@ -1,7 +1,7 @@
 import { exactInt64, type Int64 } from '@lazuli/contract';
 import type { Engine, GroupTransaction, SetRemove, SetWrite } from '../database/engine.ts';
 import { decodePoints, encodePoints } from './point-log.ts';
-import type { SeriesPoints } from './metric-store.ts';
+import type { SeriesPoints } from './series-points.ts';
 
 /**
  * Points between their commit and their place. A group appends its points to `metric_log`, one blob a commit, and that is
@@ -94,7 +94,8 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
   function note(series: readonly SeriesPoints[]): void {
     for (const one of series) {
       let run = runs.get(one.runKey);
-      if (run === undefined) runs.set(one.runKey, (run = { workspaceId: one.workspaceId, points: [], latest: new Map() }));
+      if (run === undefined)
+        runs.set(one.runKey, (run = { workspaceId: one.workspaceId, points: [], latest: new Map() }));
       for (const row of rowsOf(one)) {
         run.points.push(row);
         keepNewer(run.latest, row);
@@ -130,7 +131,7 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
   async function settleLatest(runKey?: number): Promise<void> {
     const chosen = runKey === undefined ? [...runs.values()] : [runs.get(runKey)];
     const behind = chosen.filter((run): run is UnsettledRun => run !== undefined && run.latest.size > 0);
-    for (let start = 0; start < behind.length; ) {
+    for (let start = 0; start < behind.length;) {
       let rows = 0;
       const slice: UnsettledRun[] = [];
       while (start < behind.length && (slice.length === 0 || rows < sliceRows)) {
@@ -140,7 +141,10 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
       }
       await engine.group(async (tx) => {
         const written = slice.map((run) => run.latest);
-        await tx.write(upsertLatest, written.flatMap((latest) => [...latest.values()]));
+        await tx.write(
+          upsertLatest,
+          written.flatMap((latest) => [...latest.values()]),
+        );
         tx.onCommit(() => {
           slice.forEach((run) => (run.latest = new Map()));
         });
@@ -224,7 +228,11 @@ function narrowed(series: SeriesPoints): SeriesPoints {
 function* rowsOf({ workspaceId, runKey, metricKeys, timestamps, steps, values }: SeriesPoints): Generator<PointRow> {
   for (let index = 0; index < values.length; index++) {
     const value = values[index] as number;
-    const [metricKey, timestamp, step] = [metricKeys[index] as number, timestamps[index] as Int64, steps[index] as Int64];
+    const [metricKey, timestamp, step] = [
+      metricKeys[index] as number,
+      timestamps[index] as Int64,
+      steps[index] as Int64,
+    ];
     if (Number.isNaN(value)) yield [workspaceId, runKey, metricKey, timestamp, step, 0, 1];
     else yield [workspaceId, runKey, metricKey, timestamp, step, value, 0];
   }

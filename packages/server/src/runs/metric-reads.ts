@@ -115,7 +115,5 @@ function pointFromToken(token: string): StoredPoint {
   } catch {
     // Whatever is wrong with it, it is no token of ours.
   }
-  throw invalidParameter(
-    `Invalid page token, could not base64-decode`,
-  );
+  throw invalidParameter(`Invalid page token, could not base64-decode`);
 }

@@ -14,7 +14,9 @@ export function pythonFloat(value: number): string {
   if (Number.isNaN(value)) return 'nan';
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
   const size = Math.abs(value);
-  const [digits = '', exponent] = (size !== 0 && (size >= 1e16 || size < 1e-4) ? value.toExponential() : String(value)).split('e');
+  const [digits = '', exponent] = (
+    size !== 0 && (size >= 1e16 || size < 1e-4) ? value.toExponential() : String(value)
+  ).split('e');
   if (exponent === undefined) return digits.includes('.') ? digits : `${digits}.0`;
   return `${digits}e${exponent.slice(0, 1)}${exponent.slice(1).padStart(2, '0')}`;
 }

@@ -104,7 +104,7 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
       const runId = requiredRunId(run_id, run_uuid);
       checkMetricKey('name', key);
       checkTimestamp('timestamp', key, point.value, point.timestamp);
-      if ((point.dataset_name ?? '') === '' !== ((point.dataset_digest ?? '') === '')) {
+      if (((point.dataset_name ?? '') === '') !== ((point.dataset_digest ?? '') === '')) {
         throw invalidParameter('Both dataset_name and dataset_digest must be provided if one is provided');
       }
       const metrics = packMetrics([{ key, ...point }]);

@@ -6,7 +6,8 @@ import { createCommitQueue, type CommitQueue, type Outcome } from '../database/c
 import type { ColumnValue, Engine, GroupTransaction, SetSelect, SetUpdate, SetWrite } from '../database/engine.ts';
 import { noSuchExperiment } from '../experiments/experiment-store.ts';
 import { requireActive } from '../experiments/require-active.ts';
-import type { MetricStore, SeriesPoints } from '../metric-store/metric-store.ts';
+import type { MetricStore } from '../metric-store/metric-store.ts';
+import type { SeriesPoints } from '../metric-store/series-points.ts';
 import { pythonText } from './python-text.ts';
 import type { RunHandle, RunHandles } from './run-handles.ts';
 import { noSuchRun, requireActiveRun, type NewRun } from './run-store.ts';
@@ -315,7 +316,8 @@ function changedParams(batch: Batch, changed: readonly { key: string; logged: st
     );
   }
   const listed = changed.map(
-    ({ key, logged, value }) => `{'key': ${pythonText(key)}, 'old_value': ${pythonText(logged)}, 'new_value': ${pythonText(value)}}`,
+    ({ key, logged, value }) =>
+      `{'key': ${pythonText(key)}, 'old_value': ${pythonText(logged)}, 'new_value': ${pythonText(value)}}`,
   );
   return invalidParameter(
     `Changing param values is not allowed. Params were already logged='[${listed.join(', ')}]' for run ID='${batch.runId}'.`,

@@ -80,3 +80,22 @@ function afterValue({ value, direction }: OrderTerm, start: Int64 | string, rest
     ? sql`(${value} >= ${start} and (${value} > ${start} or ${rest}))`
     : sql`(${value} <= ${start} and (${value} < ${start} or ${rest}))`;
 }
+
+/** The order of two positions: what the database does with the same terms. */
+export function comparePositions(terms: readonly OrderTerm[], a: Position, b: Position): number {
+  for (const [index, { direction }] of terms.entries()) {
+    const [x, y] = [a[index], b[index]];
+    if (x === undefined || y === undefined) break;
+    if (x.rank !== y.rank) return x.rank - y.rank;
+    if (x.rank !== 0 || y.rank !== 0) continue;
+    const byValue = compareValues(x.value, y.value);
+    if (byValue !== 0) return direction === 'asc' ? byValue : -byValue;
+  }
+  return 0;
+}
+
+function compareValues(a: Int64 | string, b: Int64 | string): number {
+  if (typeof a !== 'string' || typeof b !== 'string') return a < b ? -1 : a > b ? 1 : 0;
+  // UTF-8 has the order of code points, which UTF-16, JavaScript's own order, has not.
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

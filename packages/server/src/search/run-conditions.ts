@@ -154,6 +154,18 @@ export function runsByIndex(comparison: Comparison<RunEntity>, scope: RunScope):
       and ${metricCondition({ value: sql`value`, isNaN: sql`is_nan` }, operator, value)}`;
     return { rows, settles: comparison };
   }
+  if (entity === 'attribute' && key === 'run_id' && (operator === '=' || operator === 'IN')) {
+    const rows = sql`select run_key from runs
+      where workspace_id = ${scope.workspaceId} and ${textCondition(sql`run_id`, operator, value)}`;
+    return { rows, settles: comparison };
+  }
+  if (entity === 'dataset' && key !== 'context') {
+    const rows = sql`select distinct i.run_key from datasets s cross join run_inputs i
+      where s.workspace_id = ${scope.workspaceId} and ${oneOf(sql`s.experiment_id`, scope.experimentIds)}
+      and ${textCondition(sql.ref(`s.${key}`), operator, value)}
+      and i.workspace_id = ${scope.workspaceId} and i.dataset_key = s.dataset_key`;
+    return { rows, settles: comparison };
+  }
   return undefined;
 }
 

@@ -25,7 +25,7 @@ export interface ModelRun {
 }
 
 export interface ModelDatabase extends SqliteConnection {
-  insert(run: ModelRun): number;
+  readonly insert: (run: ModelRun) => number;
   /** The run that a key names. */
   readonly runs: Map<number, ModelRun>;
 }

@@ -1,9 +1,18 @@
 import { sql } from 'kysely';
-import { invalidParameter, parseInt64 } from '@lazuli/contract';
+import { invalidParameter, parseInt64, type Int64 } from '@lazuli/contract';
 import type { Db } from '../database/engine.ts';
 import { always, every, filterCondition, oneOf, type Sql } from './conditions.ts';
 import { parseFilter, type Comparison, type Filter } from './filter.ts';
-import { after, orderBy, positionOf, selectTerms, type OrderedRow, type OrderTerm, type Position } from './keyset.ts';
+import {
+  after,
+  comparePositions,
+  orderBy,
+  positionOf,
+  selectTerms,
+  type OrderedRow,
+  type OrderTerm,
+  type Position,
+} from './keyset.ts';
 import { parseOrder, refuseDuplicates, type OrderClause } from './order.ts';
 import { readPageToken, searchDigest, writePageToken } from './page-token.ts';
 import {
@@ -23,6 +32,7 @@ import { runVocabulary, type RunEntity } from './run-vocabulary.ts';
  * - *Drive*: an index tells that few runs can match (a param's value, a metric's range, a small experiment). Those are tried and sorted.
  * - *Walk*: the order is that of an index (start_time, or one metric in one experiment). Its runs are tried in turn, and the walk
  *   ends when the page is full.
+ *   A few experiments are walked one by one and merged.
  * - *Scan*: all runs of the experiments are tried and sorted.
  */
 export interface RunQuery {
@@ -94,7 +104,12 @@ function readExperimentIds(texts: readonly string[]): number[] {
 const fewBesideWalk = 1_000;
 const fewBesideScan = 20_000;
 
+/** Up to this many experiments are walked one by one and merged. */
+const mergedExperiments = 8;
+
 async function findRuns(search: Search): Promise<FoundRun[]> {
+  const { length } = search.scope.experimentIds;
+  if (length > 1 && length <= mergedExperiments && isIndexed(search.order)) return mergeExperiments(search);
   const walk = walkOf(search);
   if (walk !== undefined && search.filter === undefined) return walk();
   const sources = conjuncts(search.filter).flatMap((each) => {
@@ -127,7 +142,7 @@ async function fewestRuns(db: Db, sources: readonly RunsByIndex[], few: number):
   let best: RunsByIndex | undefined;
   let bound = few;
   for (const source of sources.slice(0, maxSources)) {
-    const { rows } = await sql<{ count: number }>`
+    const { rows } = await sql<{ count: Int64 }>`
       select count(*) as count from (select 1 from (${source.rows}) s limit ${bound + 1}) c
     `.execute(db);
     const count = Number(rows[0]?.count ?? 0);
@@ -154,6 +169,26 @@ function rankOf(filter: Filter<RunEntity>): number {
   if (filter.entity === 'attribute') return 0;
   if (filter.operator === '=' || filter.operator === 'IN') return 1;
   return filter.entity === 'metric' ? 2 : 3;
+}
+
+/** The first runs of each experiment, then the first of those. */
+async function mergeExperiments(search: Search): Promise<FoundRun[]> {
+  const { db, scope, filter, order, limit } = search;
+  const names = metricNames(filter, order);
+  const found: FoundRun[] = [];
+  for (const experimentId of scope.experimentIds) {
+    const within = { workspaceId: scope.workspaceId, experimentIds: [experimentId] };
+    const part: RunScope = { ...within, metricKeys: await findMetricKeys(db, within, names) };
+    found.push(...(await findRuns({ ...search, scope: part, terms: runOrder(order, part) })));
+  }
+  return found.sort((a, b) => comparePositions(search.terms, a.position, b.position)).slice(0, limit);
+}
+
+/** Whether an order begins as an index of one experiment does. */
+function isIndexed([first]: readonly OrderClause<RunEntity>[]): boolean {
+  return (
+    first === undefined || first.entity === 'metric' || (first.entity === 'attribute' && first.key === 'start_time')
+  );
 }
 
 /** A walk along the index whose order is wanted, where there is one. */
@@ -201,7 +236,7 @@ async function walkByMetric(search: Search, metricKey: number): Promise<FoundRun
 
 /** Whether an experiment has a run without the metric: two counts along indexes save a probe of every run. */
 async function lacksMetric({ db, scope }: Search, metricKey: number): Promise<boolean> {
-  const { rows } = await sql<{ runs: number; values: number }>`
+  const { rows } = await sql<{ runs: Int64; values: Int64 }>`
     select (select count(*) from runs
         where workspace_id = ${scope.workspaceId} and ${oneOf(sql`experiment_id`, scope.experimentIds)}) as runs,
       (select count(*) from latest_metrics

@@ -1,0 +1,182 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import fc from 'fast-check';
+import { contract, routesOf, type Endpoint } from '@lazuli/contract';
+import { expect, test } from 'vitest';
+import { aRun, startServer, type TestServer } from '../server-fixture.ts';
+import { generatedRequest, type Generated, type LiveNames } from './contract-inputs.ts';
+import { hostileBodies } from './hostile-values.ts';
+
+/** How many requests are sent. The nightly run sends many more. */
+const requests = Number(process.env['LAZULI_FUZZ_REQUESTS'] ?? 3_000);
+const longestAnswerMs = 2_000;
+/** One in so many requests is watched for what it changes. */
+const watchedEvery = 4;
+
+const routes = Object.values(contract).flatMap((group) =>
+  Object.values<Endpoint>(group).flatMap((endpoint) =>
+    routesOf(endpoint).flatMap(({ method, path }) => [
+      { endpoint, method, path },
+      ...(method === 'GET' ? [{ endpoint, method: 'HEAD', path }] : []),
+    ]),
+  ),
+);
+
+test('no request to any endpoint fails the server, hangs, or changes something when it is refused', async () => {
+  await using server = await startServer();
+  const seed = await seededServer(server);
+  using watch = watchTables(server, seed);
+  const seen = { total: 0, ok: 0, watched: 0, refused: 0 };
+  const reached = new Set<Endpoint>();
+  await fc.assert(
+    fc.asyncProperty(generatedRequest(routes, seed), async (request) => {
+      const watched = seen.total % watchedEvery === 0;
+      const before = watched ? await watch.dump() : '';
+      const answer = await sent(server, request);
+      seen.total++;
+      expect(answer.status, answer.text).toBeLessThan(500);
+      if (answer.status < 300) {
+        seen.ok++;
+        reached.add(request.endpoint);
+        await seed.restore(request);
+        return;
+      }
+      seen.refused++;
+      if (request.method !== 'HEAD') {
+        expect(JSON.parse(answer.text)).toMatchObject({ error_code: expect.any(String), message: expect.any(String) });
+      }
+      // What a message quotes is cut to a readable length.
+      expect(answer.text.length).toBeLessThan(50_000);
+      if (!watched) return;
+      seen.watched++;
+      expect(await watch.dump()).toBe(before);
+    }),
+    { numRuns: requests, endOnFailure: true },
+  );
+  expect(({} as Record<string, unknown>)['admin']).toBeUndefined();
+  // Otherwise the generator would have tested the reader alone.
+  expect(seen.ok / seen.total).toBeGreaterThan(1 / 3);
+  expect(seen.refused / seen.total).toBeGreaterThan(1 / 5);
+  expect(seen.watched).toBeGreaterThan(requests / 50);
+  const never = Object.values(contract).flatMap((group) =>
+    Object.entries<Endpoint>(group).flatMap(([name, endpoint]) => (reached.has(endpoint) ? [] : [name])),
+  );
+  expect(never).toEqual([]);
+}, 600_000);
+
+test('every hostile body gets an orderly answer from every endpoint', async () => {
+  await using server = await startServer();
+  await seededServer(server);
+  const once = new Map(routes.map((route) => [route.endpoint, route] as const));
+  for (const { endpoint, method, path } of once.values()) {
+    for (const [index, body] of hostileBodies.entries()) {
+      const headers = { 'content-type': 'application/json' };
+      const request = { endpoint, method, path: path.replaceAll(/\{\*?(\w+)\}/g, 'nowhere'), query: '', body, headers };
+      const { status, text } = await sent(server, request);
+      expect(status, `${method} ${path}, body ${index}: ${text.slice(0, 500)}`).toBeLessThan(500);
+    }
+  }
+  await expect(server.client.experiments.getExperiment({ experiment_id: '0' })).resolves.toBeDefined();
+}, 120_000);
+
+async function sent(server: TestServer, { method, path, query, body, headers }: Generated): Promise<{ status: number; text: string }> {
+  const limit = Promise.withResolvers<never>();
+  const timer = setTimeout(() => limit.reject(new Error(`No answer within ${longestAnswerMs} ms`)), longestAnswerMs);
+  try {
+    const response = await Promise.race([
+      server.server.app.inject({
+        method: method as 'GET',
+        url: query === '' ? path : `${path}?${query}`,
+        headers: { host: '127.0.0.1', ...headers },
+        ...(body === undefined ? {} : { payload: body }),
+      }),
+      limit.promise,
+    ]);
+    return { status: response.statusCode, text: response.body };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+interface Seed extends LiveNames {
+  /** Brings back what a successful request has taken away, so that the names stay alive. */
+  restore(request: Generated): Promise<void>;
+}
+
+async function seededServer({ client }: TestServer): Promise<Seed> {
+  const first = await aRun(client);
+  const second = await aRun(client);
+  const runIds = [first.run_id, second.run_id];
+  const experimentIds = [first.experiment_id, second.experiment_id];
+  for (const run_id of runIds) {
+    const metrics = Array.from({ length: 20 }, (_, step) => ({ key: 'loss', value: step / 7, timestamp: step, step }));
+    await client.runs.logBatch({ run_id, metrics, params: [{ key: 'p', value: '1' }], tags: [{ key: 't', value: 'a' }] });
+  }
+  const experimentNames: string[] = [];
+  for (const experiment_id of experimentIds) {
+    experimentNames.push((await client.experiments.getExperiment({ experiment_id })).experiment.name);
+  }
+  const deleted = await aRun(client);
+  await client.experiments.deleteExperiment({ experiment_id: deleted.experiment_id });
+  const workspaceNames = ['fuzzed'];
+  const tokenIds: string[] = [];
+  const addToken = async (): Promise<void> => {
+    const { token } = await client.apiTokens.createToken({ principal: 'p', role: 'Reader' });
+    tokenIds.splice(0, 1, token.token_id);
+  };
+  await addToken();
+  await client.workspaces.createWorkspace({ name: 'fuzzed' });
+  const { apiTokens, experiments, runs, workspaces } = contract;
+  const deleteAgain = async (): Promise<void> => {
+    const { experiment_id } = deleted;
+    const { experiment } = await client.experiments.getExperiment({ experiment_id });
+    if (experiment.lifecycle_stage === 'active') await client.experiments.deleteExperiment({ experiment_id });
+  };
+  return {
+    runIds,
+    experimentIds: [...experimentIds, deleted.experiment_id],
+    experimentNames,
+    workspaceNames,
+    tokenIds,
+    async restore({ endpoint }) {
+      if (endpoint === apiTokens.revokeToken) await addToken();
+      if (endpoint === experiments.restoreExperiment) await deleteAgain();
+      if (endpoint === runs.deleteRun) for (const run_id of runIds) await client.runs.restoreRun({ run_id });
+      if (endpoint === workspaces.deleteWorkspace) await client.workspaces.createWorkspace({ name: 'fuzzed' });
+      for (const [index, experiment_id] of experimentIds.entries()) {
+        if (endpoint === experiments.deleteExperiment) {
+          const { experiment } = await client.experiments.getExperiment({ experiment_id });
+          if (experiment.lifecycle_stage === 'deleted') await client.experiments.restoreExperiment({ experiment_id });
+        }
+        if (endpoint === experiments.updateExperiment) {
+          await client.experiments.updateExperiment({ experiment_id, new_name: experimentNames[index] ?? '' });
+        }
+      }
+    },
+  };
+}
+
+/** The contents of every table, as text. */
+function watchTables({ client, dataDir }: TestServer, { runIds, experimentIds }: LiveNames) {
+  const database = new DatabaseSync(join(dataDir, 'lazuli.db'), { readOnly: true });
+  const tables = database
+    .prepare(`select name from sqlite_master where type = 'table' and name <> 'metric_log' order by name`)
+    .all()
+    .map(({ name }) => String(name));
+  const statements = tables.map((table) => {
+    const statement = database.prepare(`select * from ${table}`);
+    statement.setReadBigInts(true);
+    return [table, statement] as const;
+  });
+  return {
+    async dump(): Promise<string> {
+      // Points come to their place when they are read; here they have to be there before they are compared.
+      await client.runs.searchRuns({ experiment_ids: [...experimentIds] });
+      for (const run_id of runIds) await client.metrics.getMetricHistory({ run_id, metric_key: 'loss', max_results: 1 });
+      return statements
+        .map(([table, statement]) => `${table}\n${statement.all().map((row) => Object.values(row).join('|')).join('\n')}`)
+        .join('\n\n');
+    },
+    [Symbol.dispose]: () => database.close(),
+  };
+}

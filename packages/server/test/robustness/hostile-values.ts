@@ -1,0 +1,95 @@
+import fc from 'fast-check';
+
+/** What a value on the wire may be instead of what the contract says. */
+export const hostileTexts: readonly string[] = [
+  '',
+  ' ',
+  '\0',
+  'a\0b',
+  '\ud800',
+  '\udfff text',
+  '\u202e\u2028\u0085',
+  '\u{1f4a5}'.repeat(300),
+  'x'.repeat(20_000),
+  'ß'.repeat(251),
+  '../../etc/passwd',
+  '/etc/passwd',
+  'C:\\Windows',
+  'file:///etc/passwd',
+  'http://127.0.0.1:1/',
+  `'; drop table runs; --`,
+  `" or ""="`,
+  '%00%2e%2e%2f',
+  '__proto__',
+  'constructor',
+  'toString',
+  'null',
+  'NaN',
+  '-Infinity',
+  '1e400',
+  '9223372036854775808',
+  '-9223372036854775809',
+  '0x10',
+  '1'.repeat(400),
+  'ＳＥＬＥＣＴ',
+  '\r\nSet-Cookie: a=b',
+  '\u001b[31m',
+  '${jndi:ldap://127.0.0.1/a}',
+  '{{7*7}}',
+];
+
+export const hostileNumbers: readonly number[] = [
+  0, -0, -1, 1.5, 1e-320, 1e308, -1e308, 2 ** 31, -(2 ** 31) - 1, 2 ** 53, 2 ** 53 + 2, 2 ** 63, -(2 ** 63), 1e21,
+];
+
+const proto: unknown = JSON.parse('{"__proto__":{"admin":true},"constructor":{"prototype":{"admin":true}},"run_id":["x"]}');
+
+export const hostileValue: fc.Arbitrary<unknown> = fc.oneof(
+  fc.constantFrom<unknown>(null, true, false, [], {}, [[]], [null], { key: null }, proto, ['a', 1, null, {}]),
+  fc.constantFrom<unknown>(...hostileTexts),
+  fc.constantFrom<unknown>(...hostileNumbers),
+  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc.jsonValue({ maxDepth: 3 }),
+);
+
+const nesting = 100_000;
+/** Bodies that no JSON value stands for, or that are an effort to read. */
+export const hostileBodies: readonly (string | Buffer)[] = [
+  '',
+  ' ',
+  'null',
+  'true',
+  '[]',
+  '[[[]]]',
+  '"text"',
+  '"{}"',
+  '"\\"{}\\""',
+  '{',
+  '{"a":',
+  '{"a":1,}',
+  "{'run_id': 1}",
+  '{}{}',
+  '\ufeff{}',
+  'NaN',
+  '{"value": NaN, "timestamp": -Infinity}',
+  '{"timestamp": 1e999999, "value": 1e999999}',
+  `{"timestamp": ${'9'.repeat(5_000)}, "value": ${'9'.repeat(5_000)}}`,
+  '['.repeat(nesting) + ']'.repeat(nesting),
+  '{"run_id":'.repeat(nesting) + '1' + '}'.repeat(nesting),
+  `{"run_id": ${'['.repeat(nesting)}${']'.repeat(nesting)}}`,
+  `{"timestamp": 9007199254740993, "tags": ${'['.repeat(nesting)}${']'.repeat(nesting)}}`,
+  `{"x": ${'['.repeat(nesting)}${']'.repeat(nesting)}, "max_results": 9007199254740993}`,
+  '['.repeat(nesting),
+  `{"metrics": [${'{},'.repeat(5_000)}{}]}`,
+  `{${Array.from({ length: 5_000 }, (_, index) => `"k${index}":${index}`).join(',')}}`,
+  '{"run_id":"a","run_id":"b","runId":"c"}',
+  '{"__proto__": {"run_id": "x"}, "constructor": 1, "hasOwnProperty": 1, "toString": null}',
+  `"${'\\"'.repeat(10_000)}"`,
+  '\\u0000',
+  Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]),
+  Buffer.from('{"name":"\xe9"}', 'latin1'),
+  Buffer.from('{}', 'utf16le'),
+  Buffer.from([0xed, 0xa0, 0x80]),
+  Buffer.alloc(1_000),
+  Buffer.from([0x1f, 0x8b, 0x08, 0x00]),
+];
