@@ -314,18 +314,20 @@ function writerOf(schema: TSchema): Write {
 }
 
 function objectWriter(schema: FieldSchema): Write {
+  const required = new Set(schema.required);
   const fields = Object.entries(schema.properties ?? {}).map(([name, property]) => ({
     name,
     prefix: `${JSON.stringify(name)}:`,
     write: writerOf(property),
-    list: (property as FieldSchema).type === 'array',
+    // An empty list is left out, but not where it has to be there: as models of a request for outputs.
+    leftOutIfEmpty: (property as FieldSchema).type === 'array' && !required.has(name),
   }));
   return (value) => {
     const message = value as Record<string, unknown>;
     let body = '';
-    for (const { name, prefix, write, list } of fields) {
+    for (const { name, prefix, write, leftOutIfEmpty } of fields) {
       const given = message[name];
-      if (given === undefined || (list && (given as unknown[]).length === 0)) continue;
+      if (given === undefined || (leftOutIfEmpty && (given as unknown[]).length === 0)) continue;
       body += (body === '' ? prefix : `,${prefix}`) + write(given);
     }
     return `{${body}}`;

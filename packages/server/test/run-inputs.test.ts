@@ -108,8 +108,11 @@ onEveryEngine('inputs and outputs need an active run', async ({ client }) => {
   await expect(client.runs.logInputs({ run_id: 'nope' })).rejects.toMatchObject({ status: 404 });
   await expect(client.runs.logInputs({ run_id: 'a/b' })).rejects.toThrow(`Invalid value "a/b" for parameter 'run_id' supplied.`);
   await client.runs.deleteRun({ run_id });
-  for (const log of [client.runs.logInputs({ run_id, datasets: [{ dataset }] }), client.runs.logOutputs({ run_id, models: [] })]) {
-    await expect(log).rejects.toThrow(`The run ${run_id} must be in the 'active' state.`);
+  for (const log of [
+    () => client.runs.logInputs({ run_id, datasets: [{ dataset }] }),
+    () => client.runs.logOutputs({ run_id, models: [] }),
+  ]) {
+    await expect(log()).rejects.toThrow(`The run ${run_id} must be in the 'active' state.`);
   }
 });
 

@@ -301,7 +301,7 @@ export const arbitraryFilter: fc.Arbitrary<ModelFilter> = fc.oneof(
 interface OrderKey {
   readonly name: string;
   readonly key: string;
-  valueOf(run: ModelRun): string | number | bigint | undefined;
+  readonly valueOf: (run: ModelRun) => string | number | bigint | undefined;
 }
 
 const orderKeys: readonly OrderKey[] = [

@@ -126,7 +126,7 @@ export async function clearRuns(database: ModelDatabase): Promise<void> {
 /** A filter as text, and what it says as a function. */
 export interface ModelFilter {
   readonly text: string;
-  matches(run: ModelRun): boolean;
+  readonly matches: (run: ModelRun) => boolean;
 }
 
 export interface ModelOrder {
@@ -134,7 +134,7 @@ export interface ModelOrder {
   readonly key: string;
   readonly isDescending: boolean;
   /** What the run is ordered by: undefined where it has nothing. */
-  valueOf(run: ModelRun): string | number | bigint | undefined;
+  readonly valueOf: (run: ModelRun) => string | number | bigint | undefined;
 }
 
 /** *MLflow: numbers, then NaN, then nothing, whichever direction; then start_time DESC, then run_id.* */

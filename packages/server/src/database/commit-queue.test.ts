@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import { createCommitQueue, type Outcome } from './commit-queue.ts';
+import type { Engine, GroupTransaction } from './engine.ts';
+
+const nothing = {} as GroupTransaction;
+
+/** Runs groups one after the other and keeps which members each commit held. */
+function recordingEngine(commitFails: (members: readonly string[]) => boolean = () => false) {
+  const commits: string[][] = [];
+  let current: readonly string[] = [];
+  const engine: Pick<Engine, 'group'> = {
+    async group(work) {
+      const result = await work(nothing);
+      await new Promise((resolve) => setImmediate(resolve));
+      if (commitFails(current)) throw new Error(`cannot commit ${current.join()}`);
+      commits.push([...current]);
+      return result;
+    },
+  };
+  const queue = createCommitQueue<string, string>(engine, async (_tx, members): Promise<Outcome<string>[]> => {
+    current = members;
+    return members.map((member) =>
+      member.startsWith('bad') ? { refused: new Error(`refused ${member}`) } : { value: `stored ${member}` },
+    );
+  });
+  return { queue, commits };
+}
+
+test('requests of one turn share a commit, and each gets its own answer', async () => {
+  const { queue, commits } = recordingEngine();
+  const answers = await Promise.all(['a', 'b', 'c'].map((member) => queue.submit(member, 1)));
+  expect(answers).toEqual(['stored a', 'stored b', 'stored c']);
+  expect(commits).toEqual([['a', 'b', 'c']]);
+});
+
+test('what comes during a commit shares the next one', async () => {
+  const { queue, commits } = recordingEngine();
+  const first = queue.submit('a', 1);
+  await new Promise((resolve) => setImmediate(resolve));
+  const others = [queue.submit('b', 1), queue.submit('c', 1)];
+  await Promise.all([first, ...others]);
+  expect(commits).toEqual([['a'], ['b', 'c']]);
+});
+
+test('a refused member leaves its neighbours alone', async () => {
+  const { queue } = recordingEngine();
+  const outcomes = await Promise.allSettled(['a', 'bad', 'c'].map((member) => queue.submit(member, 1)));
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+});
+
+test('when a commit fails its members are tried one by one, and only the one at fault fails', async () => {
+  const { queue, commits } = recordingEngine((members) => members.includes('b'));
+  const outcomes = await Promise.allSettled(['a', 'b', 'c'].map((member) => queue.submit(member, 1)));
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect(commits).toEqual([['a'], ['c']]);
+});
+
+test('a group ends at its size in bytes, so that the last one in it does not wait for ever', async () => {
+  const { queue, commits } = recordingEngine();
+  const megabyte = 1024 * 1024;
+  await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map((member) => queue.submit(member, megabyte)));
+  expect(commits).toEqual([
+    ['a', 'b', 'c', 'd'],
+    ['e', 'f'],
+  ]);
+});
