@@ -87,7 +87,7 @@ function actionsOf(actions: readonly string[]): string {
   return actions.length === 0 ? 'none' : actions.map(code).join(' or ');
 }
 
-/** Finds the file that implements an endpoint: the one whose handlers are those of its group. Throws where there is none. */
+/** Finds the file that implements an endpoint: the one that speaks of the type of its group and defines its name. Throws where there is none. */
 function handlerFinder(root: string): (noun: string, name: string) => string {
   const files = globSync('packages/server/src/**/*.ts', { cwd: root })
     .filter((file) => !file.endsWith('.test.ts'))
@@ -96,7 +96,7 @@ function handlerFinder(root: string): (noun: string, name: string) => string {
   return (noun, name) => {
     const found = files.find(
       ({ text }) =>
-        new RegExp(`Handlers<typeof ${noun}\\b`).test(text) && new RegExp(`^ +(?:async )?${name}[(:]`, 'm').test(text),
+        new RegExp(`typeof ${noun}\\b`).test(text) && new RegExp(`^ +(?:async )?${name}[(:]`, 'm').test(text),
     );
     if (found === undefined) throw new Error(`No file of the server has a handler ${name} for the group ${noun}.`);
     return found.file;

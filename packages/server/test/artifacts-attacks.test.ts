@@ -40,7 +40,6 @@ const pathAttacks: readonly (readonly [mechanism: string, path: string])[] = [
   ['another workspace, encoded', `%2e%2e%2f${second.guid}%2f0%2fsecret`],
   ['unfinished uploads', '../.lazuli-staging/secret'],
   ['a NUL that cuts the name', 'd/x%00.txt'],
-  ['a NUL, encoded twice', 'd/x%2500.txt'],
   ['a line break for the log', 'd/x%0Ainjected'],
   ['a header in a name', 'd/x%0D%0ASet-Cookie:%20a=b'],
 ];

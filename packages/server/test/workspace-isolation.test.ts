@@ -93,11 +93,21 @@ onEveryEngine('metrics of the same key keep apart, also where they share a commi
   }
 });
 
-onEveryEngine('artifact roots of two workspaces differ, though their experiments have the same ids', async (server) => {
+onEveryEngine('a file of one workspace is none of another, though their experiments have the same ids', async (server) => {
   const [a, b] = await twoTeams(server);
-  const uris = await Promise.all([a, b, server.client].map(async (client) => (await client.runs.createRun({})).run.info.artifact_uri));
-  const roots = uris.map((uri) => uri.split('/').slice(0, -2).join('/'));
-  expect(new Set(roots).size).toBe(roots.length);
+  const path = '/api/2.0/mlflow-artifacts/artifacts/0/file.txt';
+  const ask = (method: string, workspace: string, body?: string) =>
+    server.request(method, path, body, { 'x-mlflow-workspace': workspace, 'content-type': 'text/plain' });
+  expect((await ask('PUT', 'team-a', 'of a')).status).toBe(200);
+  expect((await ask('GET', 'team-a')).text).toBe('of a');
+  for (const other of ['team-b', 'default']) expect((await ask('GET', other)).status).toBe(404);
+  expect((await ask('PUT', 'team-b', 'of b')).status).toBe(200);
+  expect((await ask('DELETE', 'team-b')).status).toBe(200);
+  expect((await ask('GET', 'team-a')).text).toBe('of a');
+  expect((await b.artifacts.listProxiedArtifacts({ path: '0' })).files).toBeUndefined();
+  expect((await a.artifacts.listProxiedArtifacts({ path: '0' })).files).toMatchObject([{ path: 'file.txt' }]);
+  const { files = [] } = await server.client.artifacts.listProxiedArtifacts({});
+  expect(files).toEqual([]);
 });
 
 onEveryEngine('a blank header addresses the default workspace, and blanks around a name do not count', async (server) => {

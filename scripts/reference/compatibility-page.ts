@@ -1,0 +1,65 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { contract, routesOf, transfers, type Endpoint } from '@lazuli/contract';
+import { transferRoutes } from '../../packages/contract/src/openapi.ts';
+import { code, page, table } from './markdown.ts';
+import { unservedRoutes } from './unserved-routes.ts';
+
+/** An entry of conformance/differential/accepted-differences.json. */
+interface AcceptedDifference {
+  readonly requests: readonly string[];
+  readonly mlflow: string;
+  readonly lazuli: string;
+  readonly why: string;
+}
+
+const intro = `The server follows MLflow 3.17, and an unmodified client of MLflow 2 or 3 works with it. This page says where they differ. The same
+requests are sent to MLflow's own server and to this one (\`conformance/differential\`); a difference that is not listed below is a defect.`;
+
+const beyond = `- Filters of searches take \`OR\`, parentheses, \`NOT\`, \`IN\` on params, tags and text attributes, and \`IS NULL\` on metrics: see
+  [searching](../guides/search.md#what-lazuli-adds-to-mlflow).
+- Page tokens mark a place in the order, so that pages stay right while others create runs.
+- A filter that cannot be read is answered with the text and a mark below the place.
+- The JSON literals \`NaN\`, \`Infinity\` and \`-Infinity\` are read as what they say, and chunked JSON bodies are read.
+- Workspaces are always on: \`X-MLFLOW-WORKSPACE\` names one, and without it a request addresses the default one.
+- API tokens are at \`/api/lazuli/1.0/tokens\`.`;
+
+export function compatibilityPage(root: string): string {
+  const accepted = acceptedDifferences(root);
+  checkUnserved();
+  return page(
+    'Compatibility with MLflow',
+    intro,
+    '## Answered differently',
+    accepted.length === 0
+      ? 'No differences are listed.'
+      : table(
+          ['MLflow 3.17', 'Lazuli', 'why', 'found by the requests'],
+          accepted.map(({ requests, mlflow, lazuli, why }) => [mlflow, lazuli, why, requests.join('; ')]),
+        ),
+    '## Not served in this version',
+    'These routes answer 404 `ENDPOINT_NOT_FOUND`, under `/api` and `/ajax-api` alike.',
+    table(
+      ['what', 'paths', 'what clients notice'],
+      unservedRoutes.map(({ feature, paths, effect }) => [feature, paths.map(code).join('<br>'), effect]),
+    ),
+    '## Beyond MLflow',
+    beyond,
+  );
+}
+
+function acceptedDifferences(root: string): readonly AcceptedDifference[] {
+  const file = join(root, 'conformance/differential/accepted-differences.json');
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as AcceptedDifference[]) : [];
+}
+
+/** A route that has come to be served must leave the list. */
+function checkUnserved(): void {
+  const endpoints = Object.values(contract).flatMap((group) => Object.values<Endpoint>(group));
+  const served = [...endpoints.flatMap(routesOf), ...Object.values(transfers).flatMap(transferRoutes)];
+  for (const path of unservedRoutes.flatMap(({ paths }) => paths)) {
+    const whole = !path.endsWith('…');
+    const route = served.find((one) => (whole ? one.path === path : one.path.startsWith(path.slice(0, -1))));
+    if (route !== undefined) throw new Error(`${path} is listed as not served, and ${route.path} is.`);
+  }
+}

@@ -1,0 +1,58 @@
+/** Routes of MLflow 3.17 that this version does not serve, by what they are for. A path that is served does not belong here. */
+export interface UnservedRoutes {
+  readonly feature: string;
+  readonly paths: readonly string[];
+  /** What a client of MLflow notices. */
+  readonly effect: string;
+}
+
+export const unservedRoutes: readonly UnservedRoutes[] = [
+  {
+    feature: 'model registry',
+    paths: ['/api/2.0/mlflow/registered-models/…', '/api/2.0/mlflow/model-versions/…'],
+    effect: '`register_model` and `models:/` URIs fail.',
+  },
+  {
+    feature: 'logged models; only their search is served, and finds none',
+    paths: [
+      '/api/2.0/mlflow/logged-models',
+      '/api/2.0/mlflow/logged-models/{model_id}',
+      '/api/2.0/mlflow/logged-models/{model_id}/…',
+      '/api/2.0/mlflow/runs/log-model',
+    ],
+    effect: '`log_model` of MLflow 3 fails; autologging works with `log_models=False`.',
+  },
+  {
+    feature: 'traces, assessments, issues',
+    paths: ['/api/2.0/mlflow/traces/…', '/api/3.0/mlflow/traces/…', '/api/3.0/mlflow/issues/…', '/v1/traces'],
+    effect: 'Tracing is not stored; clients say so in a warning and go on.',
+  },
+  {
+    feature: 'evaluation: datasets, scorers, label schemas, review queues, prompt optimisation',
+    paths: [
+      '/api/3.0/mlflow/datasets/…',
+      '/api/3.0/mlflow/scorers/…',
+      '/api/3.0/mlflow/label-schemas/…',
+      '/api/3.0/mlflow/review-queues/…',
+      '/api/3.0/mlflow/prompt-optimization/…',
+    ],
+    effect: 'Their calls fail. Datasets as inputs of runs (`log_input`) work.',
+  },
+  { feature: 'webhooks', paths: ['/api/2.0/mlflow/webhooks/…'], effect: 'Their calls fail.' },
+  { feature: 'AI gateway', paths: ['/api/3.0/mlflow/gateway/…'], effect: 'Its calls fail.' },
+  {
+    feature: 'multipart and presigned transfers of artifacts',
+    paths: [
+      '/api/2.0/mlflow-artifacts/mpu/…',
+      '/api/2.0/mlflow-artifacts/presigned/…',
+      '/api/2.0/mlflow/artifacts/presigned-upload-url',
+      '/api/2.0/mlflow/artifacts/presigned-download-url',
+    ],
+    effect: 'None: the server says that it has none, and files go through it in one piece.',
+  },
+  {
+    feature: "MLflow's web pages",
+    paths: ['/static-files/…', '/graphql'],
+    effect: '`/` shows how to connect instead.',
+  },
+];
