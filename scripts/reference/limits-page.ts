@@ -1,5 +1,5 @@
 import { limits } from '@lazuli/contract';
-import { code, page, table } from './markdown.ts';
+import { page, table } from './markdown.ts';
 
 const characters = 'characters';
 
@@ -23,7 +23,7 @@ const meanings: Readonly<Record<keyof typeof limits, readonly [what: string, uni
   inputTagValue: ['value of a tag of a dataset input', characters, 'refused'],
   searchResults: ['`max_results` of a search', 'runs or experiments', 'refused'],
   bulkRuns: ['runs of one bulk history', 'runs', 'refused'],
-  bulkPoints: ['points of a run in one bulk history', 'points', 'cut'],
+  bulkPoints: ['points of one bulk history', 'points', 'cut'],
   intervalPoints: ['points of a run in one sampled history', 'points', 'refused'],
   searchDatasetExperiments: ['experiments of one search for datasets', 'experiments', 'refused'],
   searchDatasetSummaries: ['answers of one search for datasets', 'datasets', 'cut'],

@@ -1,7 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { Type } from 'typebox';
 import { expect, test } from 'vitest';
-import { endpoint, routesOf } from './endpoint.ts';
+import { endpoint, routesOf, type Endpoint } from './endpoint.ts';
 import { contract, Metric, Run, RunInfo, transfers } from './index.ts';
 import { openApiDocument, transferRoutes, type Operation } from './openapi.ts';
 import { Text } from './scalars.ts';
@@ -29,7 +29,7 @@ function schemaValidator(name: string) {
 }
 
 test('every method and path that serves an endpoint or a transfer is in the document', () => {
-  const endpoints = Object.values(contract).flatMap((group) => Object.values(group));
+  const endpoints = Object.values(contract).flatMap((group) => Object.values<Endpoint>(group));
   const routes = [
     ...endpoints.flatMap((definition) => routesOf(definition)),
     ...Object.values(transfers).flatMap(transferRoutes),

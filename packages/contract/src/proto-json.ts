@@ -69,8 +69,8 @@ export function readJson<S extends TObject>(read: ReadInput<S>, text: string): S
 /** The message again, its large integers as bigints. Where the text cannot be read that way, the wrong value is one. */
 function exactMessage(text: string, inexact: InexactInteger): unknown {
   try {
-    const value = parseJson(text, exactIntegers);
-    return (typeof value === 'string' ? parseJson(value, exactIntegers) : value) ?? {};
+    const value = parseExactly(text);
+    return (typeof value === 'string' ? parseExactly(value) : value) ?? {};
   } catch {
     // A reviver goes down with the nesting of the text, unlike the parser itself.
     throw inexact;
@@ -119,6 +119,18 @@ function withQuotedLiterals(text: string): string {
 /** *Old clients encode a body twice; null is an empty message.* */
 function unwrap(value: unknown): unknown {
   return (typeof value === 'string' ? parseJson(value) : value) ?? {};
+}
+
+/** Node 20 and older browsers do not tell a reviver the source of a number; there large integers are made text first. */
+const revivesWithSource = JSON.parse('1', (_key, _value, context?: { source?: string }) => context?.source) === '1';
+
+function parseExactly(text: string): unknown {
+  if (revivesWithSource) return parseJson(text, exactIntegers);
+  return parseJson(
+    text.replace(/"[^"\\]*(?:\\[^][^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) =>
+      /^-?\d{16,}$/.test(token) ? `"${token}"` : token,
+    ),
+  );
 }
 
 type Reviver = (key: string, value: unknown, context?: { source?: string }) => unknown;

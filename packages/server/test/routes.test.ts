@@ -77,7 +77,7 @@ test.each([
   '/api/2.0/mlflow/nope',
   '/ajax-api/2.0/mlflow/nope',
   '/api/2.0/mlflow/registered-models/search',
-  '/api/2.0/mlflow/logged-models/search',
+  '/api/2.0/mlflow/model-versions/search',
   '/api/3.0/mlflow/traces',
   '/api/1.0/mlflow/experiments/get',
   '/api/3.0/mlflow/experiments/get',

@@ -97,7 +97,10 @@ onEveryEngine('a file of one workspace is none of another, though their experime
   const [a, b] = await twoTeams(server);
   const path = '/api/2.0/mlflow-artifacts/artifacts/0/file.txt';
   const ask = (method: string, workspace: string, body?: string) =>
-    server.request(method, path, body, { 'x-mlflow-workspace': workspace, 'content-type': 'text/plain' });
+    server.request(method, path, body, {
+      'x-mlflow-workspace': workspace,
+      ...(body === undefined ? {} : { 'content-type': 'text/plain' }),
+    });
   expect((await ask('PUT', 'team-a', 'of a')).status).toBe(200);
   expect((await ask('GET', 'team-a')).text).toBe('of a');
   for (const other of ['team-b', 'default']) expect((await ask('GET', other)).status).toBe(404);

@@ -169,6 +169,8 @@ describe('a request that can be read in two ways', () => {
 describe('headers', () => {
   test.each([
     ['a second Host', `GET /api/2.0/mlflow/experiments/get?experiment_id=0 HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: example.org\r\n\r\n`],
+    ['an empty Host', `GET /api/2.0/mlflow/experiments/get?experiment_id=0 HTTP/1.1\r\nHost: \r\n\r\n`],
+    ['a whole URL for another host', `GET http://example.org/api/2.0/mlflow/experiments/get?experiment_id=0 HTTP/1.1\r\nHost: example.org\r\n\r\n`],
     ['no Host', `POST ${createPath} HTTP/1.1\r\nContent-Length: 0\r\n\r\n`],
     ['no Host in an older HTTP', `GET /api/2.0/mlflow/experiments/get?experiment_id=0 HTTP/1.0\r\n\r\n`],
   ])('with %s are refused', async (_, text) => {
