@@ -56,7 +56,9 @@ function normalised(value, known, key) {
 
 function place(value, known) {
   const named = replaceIds(value, known);
-  return named.startsWith('mlflow-artifacts:/') ? `<artifact root>${named.endsWith('/artifacts') ? '/artifacts' : ''}` : named;
+  return named.startsWith('mlflow-artifacts:/')
+    ? `<artifact root>${named.endsWith('/artifacts') ? '/artifacts' : ''}`
+    : named;
 }
 
 function normalMessage(message, known) {

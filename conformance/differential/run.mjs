@@ -72,7 +72,8 @@ async function compare(name, step, lazuli, mlflow) {
   if (options.show && !same) {
     console.log(`  ${JSON.stringify({ request: name, mlflow: inShort(theirs), lazuli: inShort(ours) })},`);
   }
-  if (entry === undefined) return same ? undefined : `MLflow: ${JSON.stringify(theirs)}\nLazuli: ${JSON.stringify(ours)}`;
+  if (entry === undefined)
+    return same ? undefined : `MLflow: ${JSON.stringify(theirs)}\nLazuli: ${JSON.stringify(ours)}`;
   if (same) return 'is accepted as a difference, and is none any more';
   const expected = { mlflow: entry.mlflow, lazuli: entry.lazuli };
   const found = { mlflow: inShort(theirs), lazuli: inShort(ours) };
@@ -87,9 +88,19 @@ async function startMlflow(folder) {
   const store = ['--backend-store-uri', `sqlite:///${join(folder, 'mlflow.db')}`];
   const files = ['--artifacts-destination', join(folder, 'mlflow-artifacts')];
   const args = ['server', '--port', String(port), '--workers', '1', ...store, ...files];
-  const environment = { ...process.env, DO_NOT_TRACK: 'true', MLFLOW_DISABLE_TELEMETRY: 'true', PYTHONDONTWRITEBYTECODE: '1' };
+  const environment = {
+    ...process.env,
+    DO_NOT_TRACK: 'true',
+    MLFLOW_DISABLE_TELEMETRY: 'true',
+    PYTHONDONTWRITEBYTECODE: '1',
+  };
   // A group of its own: the command starts further processes, and all of them must end.
-  const child = spawn(join(dirname(python), 'mlflow'), args, { cwd: folder, env: environment, stdio: 'ignore', detached: true });
+  const child = spawn(join(dirname(python), 'mlflow'), args, {
+    cwd: folder,
+    env: environment,
+    stdio: 'ignore',
+    detached: true,
+  });
   const ended = new Promise((resolve) => child.on('close', resolve).on('error', resolve));
   const stop = async () => {
     if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');

@@ -21,13 +21,20 @@ export function get(title, path, query = '', { keep, headers, method = 'GET', bo
 /** `$name` stays as it is: it is filled in later. */
 function queryOf(query) {
   return Object.entries(query)
-    .flatMap(([name, value]) => [value].flat().map((item) => `${name}=${encodeURIComponent(item).replaceAll('%24', '$')}`))
+    .flatMap(([name, value]) =>
+      [value].flat().map((item) => `${name}=${encodeURIComponent(item).replaceAll('%24', '$')}`),
+    )
     .join('&');
 }
 
 /** A new experiment, known as `$name` from here on. */
 export function experiment(name, more = {}) {
-  return post(`create experiment ${name}`, 'experiments/create', { name: `${name} $u`, ...more }, { keep: { [name]: 'experiment_id' } });
+  return post(
+    `create experiment ${name}`,
+    'experiments/create',
+    { name: `${name} $u`, ...more },
+    { keep: { [name]: 'experiment_id' } },
+  );
 }
 
 /** A new run in an experiment, known as `$name` from here on. */

@@ -17,10 +17,16 @@ export const inputs = [
   log('the same dataset', [{ dataset: { ...dataset, schema: 'other' }, tags: context('test') }]),
   log('a dataset without schema', [{ dataset: { name: 'e', digest: 'y', source_type: 'local', source: 's' } }]),
   log('a dataset with an empty schema', [{ dataset: { ...dataset, name: 'f', schema: '', profile: '' } }]),
-  log('twice in one request', [{ dataset: { ...dataset, name: 'g', source: '1' } }, { dataset: { ...dataset, name: 'g', source: '2' } }]),
+  log('twice in one request', [
+    { dataset: { ...dataset, name: 'g', source: '1' } },
+    { dataset: { ...dataset, name: 'g', source: '2' } },
+  ]),
   log('models', [], { models: [{ model_id: 'm-b' }, { model_id: 'm-a' }, { model_id: 'm-b' }] }),
   showRun('a run with inputs', 'in'),
-  post('the dataset of another run', 'runs/log-inputs', { run_id: '$in2', datasets: [{ dataset: { ...dataset, source: 'mine' }, tags: context('eval') }] }),
+  post('the dataset of another run', 'runs/log-inputs', {
+    run_id: '$in2',
+    datasets: [{ dataset: { ...dataset, source: 'mine' }, tags: context('eval') }],
+  }),
   showRun('a run with the dataset of another', 'in2'),
   log('no datasets', []),
   log('null', null),
@@ -38,7 +44,15 @@ export const inputs = [
   log('a long tag key', [{ dataset, tags: [{ key: 'k'.repeat(256), value: '' }] }]),
   log('a long tag value', [{ dataset, tags: [{ key: 'k', value: 'v'.repeat(501) }] }]),
   log('a tag with any character', [{ dataset: { ...dataset, name: 'any' }, tags: [{ key: 'a$//', value: '' }] }]),
-  log('two tags alike', [{ dataset: { ...dataset, name: 'alike' }, tags: [{ key: 'a', value: '1' }, { key: 'a', value: '2' }] }]),
+  log('two tags alike', [
+    {
+      dataset: { ...dataset, name: 'alike' },
+      tags: [
+        { key: 'a', value: '1' },
+        { key: 'a', value: '2' },
+      ],
+    },
+  ]),
   post('inputs of nothing', 'runs/log-inputs', { run_id: 'nope', datasets: [] }),
   post('inputs of a run id that is none', 'runs/log-inputs', { run_id: 'a/b' }),
   post('inputs without run', 'runs/log-inputs', { datasets: [] }),
@@ -50,13 +64,30 @@ export const inputs = [
   post('outputs of nothing', 'runs/outputs', { run_id: 'nope', models: [] }),
   post('outputs under another name', 'runs/log-outputs', { run_id: '$in', models: [] }),
   showRun('a run with outputs', 'in'),
-  post('datasets of an experiment', '/ajax-api/2.0/mlflow/experiments/search-datasets', { experiment_ids: ['$inputs'] }, { only: sortedSummaries }),
+  post('a run with outputs, searched', 'runs/search', {
+    experiment_ids: ['$inputs'],
+    filter: "attributes.run_name = 'in2'",
+  }),
+  post('a run with models as inputs, searched', 'runs/search', {
+    experiment_ids: ['$inputs'],
+    filter: "attributes.run_name = 'in'",
+  }),
+  post(
+    'datasets of an experiment',
+    '/ajax-api/2.0/mlflow/experiments/search-datasets',
+    { experiment_ids: ['$inputs'] },
+    { only: sortedSummaries },
+  ),
   post('datasets of nothing', '/ajax-api/2.0/mlflow/experiments/search-datasets', { experiment_ids: ['99999'] }),
   post('datasets of letters', '/ajax-api/2.0/mlflow/experiments/search-datasets', { experiment_ids: ['abc'] }),
   post('datasets of no experiment', '/ajax-api/2.0/mlflow/experiments/search-datasets', {}),
-  post('datasets of 21 experiments', '/ajax-api/2.0/mlflow/experiments/search-datasets', { experiment_ids: Array(21).fill('0') }),
+  post('datasets of 21 experiments', '/ajax-api/2.0/mlflow/experiments/search-datasets', {
+    experiment_ids: Array(21).fill('0'),
+  }),
   post('datasets under /api', 'experiments/search-datasets', { experiment_ids: ['$inputs'] }),
-  post('datasets under the declared path', '/api/2.0mlflow/experiments/search-datasets', { experiment_ids: ['$inputs'] }),
+  post('datasets under the declared path', '/api/2.0mlflow/experiments/search-datasets', {
+    experiment_ids: ['$inputs'],
+  }),
 ];
 
 /** The summaries have no order. */

@@ -18,8 +18,14 @@ export const logging = [
   metric('an earlier step later', { key: 'm', value: 9, timestamp: 99, step: 2 }),
   metric('the same again', { key: 'm', value: 2, timestamp: 5, step: 3 }),
   metric('a negative step', { key: 'negative', value: 1, timestamp: 1, step: -7 }),
-  metricText('a step of 53 bits and one', '"key":"big","value":1,"timestamp":9007199254740993,"step":-9007199254740993'),
-  metricText('the largest times', '"key":"largest","value":1,"timestamp":9223372036854775807,"step":-9223372036854775808'),
+  metricText(
+    'a step of 53 bits and one',
+    '"key":"big","value":1,"timestamp":9007199254740993,"step":-9007199254740993',
+  ),
+  metricText(
+    'the largest times',
+    '"key":"largest","value":1,"timestamp":9223372036854775807,"step":-9223372036854775808',
+  ),
   metricText('a time beyond 64 bits', '"key":"beyond","value":1,"timestamp":9223372036854775808', 'odd'),
   metricText('a time far beyond 64 bits', '"key":"beyond","value":1,"timestamp":1e300', 'odd'),
   metric('NaN', { key: 'nan', value: 'NaN', timestamp: 2, step: 1 }),
@@ -30,9 +36,15 @@ export const logging = [
   metric('Infinity', { key: 'inf', value: 'Infinity', timestamp: 1 }),
   metric('-Infinity', { key: 'ninf', value: '-Infinity', timestamp: 1 }),
   ...['+Infinity', 'inf', '-inf', '1e400', '1.5', ' 1', 'abc', '0x10', ''].map((value) =>
-    metric(`the text ${JSON.stringify(value)} as value`, { key: `text ${value.replace(/[^a-z0-9]/g, '')}`, value, timestamp: 1 }),
+    metric(`the text ${JSON.stringify(value)} as value`, {
+      key: `text ${value.replace(/[^a-z0-9]/g, '')}`,
+      value,
+      timestamp: 1,
+    }),
   ),
-  ...['NaN', 'Infinity', '-Infinity', '1e400'].map((value) => metricText(`the bare ${value}`, `"key":"bare","timestamp":7,"step":2,"value":${value}`, 'odd')),
+  ...['NaN', 'Infinity', '-Infinity', '1e400'].map((value) =>
+    metricText(`the bare ${value}`, `"key":"bare","timestamp":7,"step":2,"value":${value}`, 'odd'),
+  ),
   ...['1_0', 'nan'].map((value) => oddMetric(`the text "${value}" as value`, { key: 'text', value, timestamp: 1 })),
   oddMetric('true as value', { key: 'flag', value: true, timestamp: 1 }),
   oddMetric('a list as value', { key: 'list', value: [1], timestamp: 1 }),

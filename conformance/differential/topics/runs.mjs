@@ -11,7 +11,12 @@ export const runs = [
   create('with an empty name', { run_name: '' }),
   create('with a null name', { run_name: null }),
   create('with a blank name', { run_name: ' ' }),
-  create('named by its tag', { tags: [{ key: 'mlflow.runName', value: 'tagged' }, { key: 'z', value: '' }] }),
+  create('named by its tag', {
+    tags: [
+      { key: 'mlflow.runName', value: 'tagged' },
+      { key: 'z', value: '' },
+    ],
+  }),
   create('named twice alike', { run_name: 'n', tags: [{ key: 'mlflow.runName', value: 'n' }] }),
   create('named twice', { run_name: 'n', tags: [{ key: 'mlflow.runName', value: 'm' }] }),
   create('with an empty name tag', { run_name: 'n', tags: [{ key: 'mlflow.runName', value: '' }] }),
@@ -20,9 +25,18 @@ export const runs = [
   create('with a wrong tag key', { tags: [{ key: 'a$', value: 'v' }] }),
   create('with a tag key of 251', { tags: [{ key: 'k'.repeat(251), value: 'v' }] }),
   create('with a tag value of 8001', { tags: [{ key: 'k', value: 'v'.repeat(8001) }] }),
-  create('with one tag twice', { tags: [{ key: 'k', value: '1' }, { key: 'k', value: '2' }] }),
+  create('with one tag twice', {
+    tags: [
+      { key: 'k', value: '1' },
+      { key: 'k', value: '2' },
+    ],
+  }),
   create('with a negative start', { start_time: -5 }),
-  post('create with a start of 64 bits', 'runs/create', '{"experiment_id":"$runs","run_name":"b","start_time":9223372036854775807}'),
+  post(
+    'create with a start of 64 bits',
+    'runs/create',
+    '{"experiment_id":"$runs","run_name":"b","start_time":9223372036854775807}',
+  ),
   create('with a start as text', { run_name: 'b', start_time: '123' }),
   create('with a start in letters', { start_time: 'x' }),
   create('with a fraction as start', { run_name: 'b', start_time: 1.5 }),

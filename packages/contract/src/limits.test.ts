@@ -20,15 +20,23 @@ describe('lengths are counted in code points', () => {
 });
 
 describe('keys', () => {
-  test.each(['a', 'a.b', 'a/b/c', 'a b', ' ', 'A-1_b:c', 'ü日本', '٣', 'a..b', '.a', '...', 'a/..b'])('%j is one', (key) => {
-    checkKey('key', key);
-  });
+  test.each(['a', 'a.b', 'a/b/c', 'a b', ' ', 'A-1_b:c', 'ü日本', '٣', 'a..b', '.a', '...', 'a/..b'])(
+    '%j is one',
+    (key) => {
+      checkKey('key', key);
+    },
+  );
 
-  test.each(['a$', 'a\\b', 'a\nb', 'a\n', '😀', 'a,b', 'a"b', 'a%', 'a=b', '\u200b'])('%j has a character of no key', (key) => {
-    expect(() => {
-      checkKey('metrics[3].name', key);
-    }).toThrow(/^Invalid value ".*" for parameter 'metrics\[3\]\.name' supplied: Names may only contain alphanumerics/);
-  });
+  test.each(['a$', 'a\\b', 'a\nb', 'a\n', '😀', 'a,b', 'a"b', 'a%', 'a=b', '\u200b'])(
+    '%j has a character of no key',
+    (key) => {
+      expect(() => {
+        checkKey('metrics[3].name', key);
+      }).toThrow(
+        /^Invalid value ".*" for parameter 'metrics\[3\]\.name' supplied: Names may only contain alphanumerics/,
+      );
+    },
+  );
 
   test.each([
     ['', '.'],

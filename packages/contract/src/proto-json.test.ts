@@ -43,13 +43,17 @@ describe('reading', () => {
   });
 
   test('64-bit integers are exact, as numbers and as text', () => {
-    for (const digits of ['0', '-1', '9007199254740991']) expect(readText(`{"big_number":${digits}}`).big_number).toBe(Number(digits));
+    for (const digits of ['0', '-1', '9007199254740991'])
+      expect(readText(`{"big_number":${digits}}`).big_number).toBe(Number(digits));
     for (const digits of ['9007199254740993', '-9007199254740993', '9223372036854775807', '-9223372036854775808']) {
       expect(readText(`{"big_number":${digits}}`).big_number).toBe(BigInt(digits));
       expect(readText(`{"big_number":"${digits}"}`).big_number).toBe(BigInt(digits));
-      expect(readText(`{"inner_list":[{"deep_number":${digits}}]}`).inner_list).toEqual([{ deep_number: BigInt(digits) }]);
+      expect(readText(`{"inner_list":[{"deep_number":${digits}}]}`).inner_list).toEqual([
+        { deep_number: BigInt(digits) },
+      ]);
     }
-    for (const whole of ['5.0', '1e3', '"1e3"', '"5.0"', '"+5"']) expect(typeof readText(`{"big_number":${whole}}`).big_number).toBe('number');
+    for (const whole of ['5.0', '1e3', '"1e3"', '"5.0"', '"+5"'])
+      expect(typeof readText(`{"big_number":${whole}}`).big_number).toBe('number');
   });
 
   test('what is no 64-bit integer is refused as the value that it is', () => {
@@ -72,14 +76,19 @@ describe('reading', () => {
   });
 
   test('an exact integer beside bare NaN, and one in a body that is encoded twice', () => {
-    expect(readText('{"big_number":9007199254740993,"real_number":NaN}')).toEqual({ big_number: 9007199254740993n, real_number: NaN });
+    expect(readText('{"big_number":9007199254740993,"real_number":NaN}')).toEqual({
+      big_number: 9007199254740993n,
+      real_number: NaN,
+    });
     expect(readText(JSON.stringify('{"big_number":9007199254740993}'))).toEqual({ big_number: 9007199254740993n });
   });
 
   test('a 32-bit integer has 32 bits', () => {
     expect(readText('{"small_number":2147483647}').small_number).toBe(2147483647);
     for (const given of ['2147483648', '-2147483649', '9007199254740993']) {
-      expect(() => readText(`{"small_number":${given}}`)).toThrow(`Invalid value ${given} for parameter 'small_number'`);
+      expect(() => readText(`{"small_number":${given}}`)).toThrow(
+        `Invalid value ${given} for parameter 'small_number'`,
+      );
     }
   });
 
@@ -112,7 +121,9 @@ describe('reading', () => {
   });
 
   test('a wrong value is named by its place', () => {
-    expect(() => readText('{"inner_list":[{"deep_number":1},{"deep_number":"x"}]}')).toThrow("'inner_list[1].deep_number'");
+    expect(() => readText('{"inner_list":[{"deep_number":1},{"deep_number":"x"}]}')).toThrow(
+      "'inner_list[1].deep_number'",
+    );
     expect(() => readText('{"inner_list":[5]}')).toThrow("'inner_list[0]'");
     expect(() => readText('{"some_map":{"k":5}}')).toThrow("'some_map.k'");
     expect(() => readText('{"inner":{}}')).toThrow("Missing value for required parameter 'inner.deep_text'.");
@@ -126,7 +137,9 @@ describe('reading', () => {
   });
 
   test('a query is text: lists are repeated keys, of a repeated scalar the first counts', () => {
-    const query = new URLSearchParams('some_text=a&some_text=b&text_list=x&text_list=y&big_number=9007199254740993&is_set=True&__proto__=z');
+    const query = new URLSearchParams(
+      'some_text=a&some_text=b&text_list=x&text_list=y&big_number=9007199254740993&is_set=True&__proto__=z',
+    );
     expect(readQuery(Everything, read, query)).toEqual({
       some_text: 'a',
       text_list: ['x', 'y'],
@@ -156,7 +169,9 @@ describe('bare literals', () => {
 
 describe('writing', () => {
   test('absent fields and empty lists are left out, an empty text is not', () => {
-    expect(write({ some_text: '', text_list: [], inner: { deep_text: '' } })).toBe('{"some_text":"","inner":{"deep_text":""}}');
+    expect(write({ some_text: '', text_list: [], inner: { deep_text: '' } })).toBe(
+      '{"some_text":"","inner":{"deep_text":""}}',
+    );
   });
 
   test('a required list is written also when it is empty', () => {
@@ -164,8 +179,12 @@ describe('writing', () => {
   });
 
   test('integers are all their digits; NaN and the infinities are text', () => {
-    expect(write({ big_number: 2n ** 63n - 1n, real_number: NaN })).toBe('{"big_number":9223372036854775807,"real_number":"NaN"}');
-    expect(write({ big_number: -(2 ** 63), real_number: -Infinity })).toBe('{"big_number":-9223372036854775808,"real_number":"-Infinity"}');
+    expect(write({ big_number: 2n ** 63n - 1n, real_number: NaN })).toBe(
+      '{"big_number":9223372036854775807,"real_number":"NaN"}',
+    );
+    expect(write({ big_number: -(2 ** 63), real_number: -Infinity })).toBe(
+      '{"big_number":-9223372036854775808,"real_number":"-Infinity"}',
+    );
   });
 });
 

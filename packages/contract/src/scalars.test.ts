@@ -15,9 +15,19 @@ test('every 64-bit integer is exact, a number wherever that is possible', () => 
   expect(exactInt64(2n ** 53n)).toBe(2n ** 53n);
 });
 
-test.each(['', ' 1', '1 ', '1_0', '٣', '0x1', '1.0', '1e3', '--1', '9223372036854775808', '-9223372036854775809', '1'.repeat(100_000)])(
-  'a text that is no 64-bit integer in digits: %.20s',
-  (text) => {
-    expect(parseInt64(text)).toBeUndefined();
-  },
-);
+test.each([
+  '',
+  ' 1',
+  '1 ',
+  '1_0',
+  '٣',
+  '0x1',
+  '1.0',
+  '1e3',
+  '--1',
+  '9223372036854775808',
+  '-9223372036854775809',
+  '1'.repeat(100_000),
+])('a text that is no 64-bit integer in digits: %.20s', (text) => {
+  expect(parseInt64(text)).toBeUndefined();
+});

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { aRun, onEveryEngine, startServer } from './server-fixture.ts';
 
 const point = { key: 'm', value: 1, timestamp: 1, step: 0 };
-const entries = (count: number, prefix = 'k') => Array.from({ length: count }, (_, index) => ({ key: `${prefix}${index}`, value: '1' }));
+const entries = (count: number, prefix = 'k') =>
+  Array.from({ length: count }, (_, index) => ({ key: `${prefix}${index}`, value: '1' }));
 const points = (count: number) => Array.from({ length: count }, (_, step) => ({ ...point, step }));
 
 onEveryEngine('a batch logs metrics, params and tags', async ({ client }) => {
@@ -11,7 +12,10 @@ onEveryEngine('a batch logs metrics, params and tags', async ({ client }) => {
     run_id,
     metrics: [point, { ...point, step: 1, value: 2 }, { key: 'n', value: NaN, timestamp: 5 }],
     params: [{ key: 'p', value: '1' }, { key: 'q' }],
-    tags: [{ key: 't', value: '1' }, { key: 'mlflow.runName', value: 'renamed' }],
+    tags: [
+      { key: 't', value: '1' },
+      { key: 'mlflow.runName', value: 'renamed' },
+    ],
   });
   const { run } = await client.runs.getRun({ run_id });
   expect(run.info.run_name).toBe('renamed');
@@ -29,9 +33,21 @@ onEveryEngine('a refused batch leaves nothing behind', async ({ client }) => {
   const before = await client.runs.getRun({ run_id });
   const rest = { metrics: [point], tags: [{ key: 't', value: '1' }] };
   const refused = [
-    { ...rest, params: [{ key: 'new', value: '1' }, { key: 'p', value: '2' }] },
+    {
+      ...rest,
+      params: [
+        { key: 'new', value: '1' },
+        { key: 'p', value: '2' },
+      ],
+    },
     { ...rest, params: [{ key: 'a$', value: '' }] },
-    { ...rest, tags: [{ key: 't', value: '1' }, { key: 'a$', value: '' }] },
+    {
+      ...rest,
+      tags: [
+        { key: 't', value: '1' },
+        { key: 'a$', value: '' },
+      ],
+    },
     { ...rest, metrics: [point, { ...point, key: 'a$' }] },
     { ...rest, metrics: [point, { ...point, timestamp: -1 }] },
     { ...rest, metrics: [point, { ...point, model_id: 'm-1' }] },
@@ -133,25 +149,42 @@ test('what an entry lacks is named with its place', async () => {
   await using server = await startServer();
   const { run_id } = await aRun(server.client);
   const messageOf = async (lists: object) =>
-    ((await server.request('POST', '/api/2.0/mlflow/runs/log-batch', { run_id, ...lists })).json as { message: string }).message;
+    ((await server.request('POST', '/api/2.0/mlflow/runs/log-batch', { run_id, ...lists })).json as { message: string })
+      .message;
   const missing = (name: string) =>
     `Missing value for required parameter '${name}'. See the API docs for more information about request parameters.`;
   for (const field of ['key', 'value', 'timestamp']) {
     for (const nothing of [undefined, null]) {
-      expect(await messageOf({ metrics: [point, { ...point, [field]: nothing }] })).toBe(missing(`metrics[1].${field}`));
+      expect(await messageOf({ metrics: [point, { ...point, [field]: nothing }] })).toBe(
+        missing(`metrics[1].${field}`),
+      );
     }
   }
   expect(await messageOf({ params: [{ value: '1' }] })).toBe(missing('params[0].key'));
   expect(await messageOf({ tags: [{ key: '', value: '1' }] })).toBe(missing('tags[0].key'));
-  expect(await messageOf({ metrics: [{ ...point, value: 'abc' }] })).toMatch(/^Invalid value "abc" for parameter 'metrics\[0\]\.value' supplied/);
-  expect(await messageOf({ metrics: [point, { ...point, step: 'x' }] })).toMatch(/^Invalid value "x" for parameter 'metrics\[1\]\.step'/);
-  expect(await messageOf({ metrics: [{ ...point, key: 5 }] })).toMatch(/^Invalid value 5 for parameter 'metrics\[0\]\.key'/);
-  expect(await messageOf({ params: [{ key: 'p', value: 1 }] })).toMatch(/^Invalid value 1 for parameter 'params\[0\]\.value'/);
+  expect(await messageOf({ metrics: [{ ...point, value: 'abc' }] })).toMatch(
+    /^Invalid value "abc" for parameter 'metrics\[0\]\.value' supplied/,
+  );
+  expect(await messageOf({ metrics: [point, { ...point, step: 'x' }] })).toMatch(
+    /^Invalid value "x" for parameter 'metrics\[1\]\.step'/,
+  );
+  expect(await messageOf({ metrics: [{ ...point, key: 5 }] })).toMatch(
+    /^Invalid value 5 for parameter 'metrics\[0\]\.key'/,
+  );
+  expect(await messageOf({ params: [{ key: 'p', value: 1 }] })).toMatch(
+    /^Invalid value 1 for parameter 'params\[0\]\.value'/,
+  );
   expect(await messageOf({ metrics: ['x'] })).toMatch(/^Invalid value "x" for parameter 'metrics\[0\]'/);
   expect(await messageOf({ metrics: 'x' })).toMatch(/^Invalid value "x" for parameter 'metrics' supplied/);
-  expect(await messageOf({ metrics: [{ ...point, key: 'a$' }] })).toMatch(/for parameter 'metrics\[0\]\.name' supplied: Names may only/);
-  expect(await messageOf({ params: [{ key: 'a//b' }] })).toMatch(/for parameter 'params\[0\]\.key' supplied: .* would resolve to 'a\/b'$/);
-  expect(await messageOf({ tags: [{ key: 'k'.repeat(251) }] })).toBe("'tags[0].key' exceeds the maximum length of 250 characters");
+  expect(await messageOf({ metrics: [{ ...point, key: 'a$' }] })).toMatch(
+    /for parameter 'metrics\[0\]\.name' supplied: Names may only/,
+  );
+  expect(await messageOf({ params: [{ key: 'a//b' }] })).toMatch(
+    /for parameter 'params\[0\]\.key' supplied: .* would resolve to 'a\/b'$/,
+  );
+  expect(await messageOf({ tags: [{ key: 'k'.repeat(251) }] })).toBe(
+    "'tags[0].key' exceeds the maximum length of 250 characters",
+  );
   expect(await messageOf({ metrics: [{ ...point, timestamp: -1 }] })).toBe(
     "Invalid value -1 for parameter 'metrics[0].timestamp' supplied: metric 'm' (value=1.0). Timestamp must be a nonnegative long (64-bit integer) ",
   );

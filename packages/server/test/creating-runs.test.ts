@@ -33,25 +33,31 @@ onEveryEngine('a new run is answered whole and is what getting it answers', asyn
   expect(read.run).toMatchObject({ inputs: {}, outputs: {} });
 });
 
-onEveryEngine('what a request leaves out: no user, time 0, the experiment Default, an invented name', async ({ client }) => {
-  for (const experiment of [{}, { experiment_id: '' }]) {
-    const { run } = await client.runs.createRun(experiment);
-    expect(run.info).toMatchObject({ experiment_id: '0', user_id: '', start_time: 0, status: 'RUNNING' });
-    expect(run.info).not.toHaveProperty('end_time');
-  }
-});
+onEveryEngine(
+  'what a request leaves out: no user, time 0, the experiment Default, an invented name',
+  async ({ client }) => {
+    for (const experiment of [{}, { experiment_id: '' }]) {
+      const { run } = await client.runs.createRun(experiment);
+      expect(run.info).toMatchObject({ experiment_id: '0', user_id: '', start_time: 0, status: 'RUNNING' });
+      expect(run.info).not.toHaveProperty('end_time');
+    }
+  },
+);
 
-onEveryEngine('an invented name is adjective-animal-number of at most 20 characters, and the tag says it, too', async ({ client }) => {
-  const names = new Set<string>();
-  for (const run_name of [undefined, '', ...Array<undefined>(30)]) {
-    const { run } = await client.runs.createRun(run_name === undefined ? {} : { run_name });
-    expect(run.info.run_name).toMatch(/^[a-z]+-[a-z]+-(0|[1-9]\d{0,3})$/);
-    expect(run.info.run_name.length).toBeLessThanOrEqual(20);
-    expect(run.data.tags).toEqual([{ key: 'mlflow.runName', value: run.info.run_name }]);
-    names.add(run.info.run_name);
-  }
-  expect(names.size).toBeGreaterThan(20);
-});
+onEveryEngine(
+  'an invented name is adjective-animal-number of at most 20 characters, and the tag says it, too',
+  async ({ client }) => {
+    const names = new Set<string>();
+    for (const run_name of [undefined, '', ...Array<undefined>(30)]) {
+      const { run } = await client.runs.createRun(run_name === undefined ? {} : { run_name });
+      expect(run.info.run_name).toMatch(/^[a-z]+-[a-z]+-(0|[1-9]\d{0,3})$/);
+      expect(run.info.run_name.length).toBeLessThanOrEqual(20);
+      expect(run.data.tags).toEqual([{ key: 'mlflow.runName', value: run.info.run_name }]);
+      names.add(run.info.run_name);
+    }
+    expect(names.size).toBeGreaterThan(20);
+  },
+);
 
 onEveryEngine('the tag mlflow.runName names a run, and must agree with run_name', async ({ client }) => {
   const named = (value: string) => [{ key: 'mlflow.runName', value }];
@@ -93,8 +99,12 @@ test('tags keep the rules of tags: characters, lengths, each key once; long valu
   await expect(create({ key: 'a', value: '' }, { key: 'a$', value: '' })).rejects.toThrow(
     `Invalid value "a$" for parameter 'tags[1].key' supplied: Names may only contain alphanumerics`,
   );
-  await expect(create({ key: 'k'.repeat(251) })).rejects.toThrow("'tags[0].key' exceeds the maximum length of 250 characters");
-  await expect(create({ key: 'k', value: '1' }, { key: 'k', value: '1' })).rejects.toThrow("Duplicate tag keys have been submitted: ['k']");
+  await expect(create({ key: 'k'.repeat(251) })).rejects.toThrow(
+    "'tags[0].key' exceeds the maximum length of 250 characters",
+  );
+  await expect(create({ key: 'k', value: '1' }, { key: 'k', value: '1' })).rejects.toThrow(
+    "Duplicate tag keys have been submitted: ['k']",
+  );
   const { run } = await create({ key: 'k', value: 'v'.repeat(8_001) }, { key: 'bare' });
   expect(run.data.tags).toContainEqual({ key: 'k', value: 'v'.repeat(8_000) });
   expect(run.data.tags).toContainEqual({ key: 'bare', value: '' });
@@ -110,12 +120,15 @@ test('a run needs an experiment that exists', async () => {
   await expect(server.client.runs.createRun({ experiment_id: 'abc' })).rejects.toMatchObject({ status: 400 });
 });
 
-onEveryEngine('runs created at once are different runs, and a refused one spoils none of the others', async ({ client }) => {
-  const outcomes = await Promise.allSettled(
-    ['0', '99', '0', '0'].map((experiment_id) => client.runs.createRun({ experiment_id })),
-  );
-  const ids = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value.run.info.run_id] : []));
-  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
-  expect(new Set(ids).size).toBe(3);
-  for (const run_id of ids) await client.runs.getRun({ run_id });
-});
+onEveryEngine(
+  'runs created at once are different runs, and a refused one spoils none of the others',
+  async ({ client }) => {
+    const outcomes = await Promise.allSettled(
+      ['0', '99', '0', '0'].map((experiment_id) => client.runs.createRun({ experiment_id })),
+    );
+    const ids = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value.run.info.run_id] : []));
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+    expect(new Set(ids).size).toBe(3);
+    for (const run_id of ids) await client.runs.getRun({ run_id });
+  },
+);

@@ -7,7 +7,9 @@ onEveryEngine('deleting an experiment deletes its runs; restoring it restores al
   await client.runs.deleteRun({ run_id: deletedBefore.info.run_id });
   const stages = async () =>
     Promise.all(
-      [run_id, deletedBefore.info.run_id].map(async (id) => (await client.runs.getRun({ run_id: id })).run.info.lifecycle_stage),
+      [run_id, deletedBefore.info.run_id].map(
+        async (id) => (await client.runs.getRun({ run_id: id })).run.info.lifecycle_stage,
+      ),
     );
   await client.experiments.deleteExperiment({ experiment_id });
   expect((await client.experiments.getExperiment({ experiment_id })).experiment.lifecycle_stage).toBe('deleted');
@@ -17,15 +19,20 @@ onEveryEngine('deleting an experiment deletes its runs; restoring it restores al
   expect(await stages()).toEqual(['active', 'active']);
 });
 
-onEveryEngine('runs of a deleted experiment refuse writes, also those that were logging a moment ago', async ({ client }) => {
-  const { experiment_id, run_id } = await aRun(client);
-  const log = () => client.runs.logMetric({ run_id, key: 'm', value: 1, timestamp: 1 });
-  await log();
-  await client.experiments.deleteExperiment({ experiment_id });
-  await expect(log()).rejects.toMatchObject({ message: `The run ${run_id} must be in the 'active' state. Current state is deleted.` });
-  await client.experiments.restoreExperiment({ experiment_id });
-  await log();
-});
+onEveryEngine(
+  'runs of a deleted experiment refuse writes, also those that were logging a moment ago',
+  async ({ client }) => {
+    const { experiment_id, run_id } = await aRun(client);
+    const log = () => client.runs.logMetric({ run_id, key: 'm', value: 1, timestamp: 1 });
+    await log();
+    await client.experiments.deleteExperiment({ experiment_id });
+    await expect(log()).rejects.toMatchObject({
+      message: `The run ${run_id} must be in the 'active' state. Current state is deleted.`,
+    });
+    await client.experiments.restoreExperiment({ experiment_id });
+    await log();
+  },
+);
 
 onEveryEngine('a deleted experiment takes no runs', async ({ client }) => {
   const { experiment_id } = await aRun(client);
@@ -45,7 +52,11 @@ onEveryEngine('a single run of a deleted experiment can be restored and written'
 
 onEveryEngine('only what is active can be deleted, and only what is deleted restored', async ({ client }) => {
   const { experiment_id } = await aRun(client);
-  const missing = { status: 404, errorCode: 'RESOURCE_DOES_NOT_EXIST', message: `No Experiment with id=${experiment_id} exists` };
+  const missing = {
+    status: 404,
+    errorCode: 'RESOURCE_DOES_NOT_EXIST',
+    message: `No Experiment with id=${experiment_id} exists`,
+  };
   await expect(client.experiments.restoreExperiment({ experiment_id })).rejects.toMatchObject(missing);
   await client.experiments.deleteExperiment({ experiment_id });
   await expect(client.experiments.deleteExperiment({ experiment_id })).rejects.toMatchObject(missing);

@@ -3,7 +3,10 @@ import { onEveryEngine, startServer, type TestServer } from './server-fixture.ts
 
 const tagsOf = async ({ client }: TestServer, experiment_id = '0') =>
   Object.fromEntries(
-    ((await client.experiments.getExperiment({ experiment_id })).experiment.tags ?? []).map(({ key, value }) => [key, value]),
+    ((await client.experiments.getExperiment({ experiment_id })).experiment.tags ?? []).map(({ key, value }) => [
+      key,
+      value,
+    ]),
   );
 
 onEveryEngine('a tag is set, overwritten and deleted', async (server) => {
@@ -35,7 +38,9 @@ onEveryEngine('a deleted experiment takes and gives up no tags', async ({ client
     errorCode: 'INVALID_PARAMETER_VALUE',
     message: `The experiment ${experiment_id} must be in the 'active' state. Current state is deleted.`,
   };
-  await expect(client.experiments.setExperimentTag({ experiment_id, key: 'k', value: 'w' })).rejects.toMatchObject(refusal);
+  await expect(client.experiments.setExperimentTag({ experiment_id, key: 'k', value: 'w' })).rejects.toMatchObject(
+    refusal,
+  );
   await expect(client.experiments.deleteExperimentTag({ experiment_id, key: 'k' })).rejects.toMatchObject(refusal);
 });
 
@@ -89,7 +94,8 @@ test('an experiment is not created with the same tag twice', async () => {
 
 test('an experiment has at most 50 saved views', async () => {
   await using server = await startServer();
-  const views = (count: number) => Array.from({ length: count }, (_, index) => ({ key: `mlflow.customView.view${index}`, value: '' }));
+  const views = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({ key: `mlflow.customView.view${index}`, value: '' }));
   await expect(server.client.experiments.createExperiment({ name: 'x', tags: views(51) })).rejects.toThrow(
     'Unable to create another custom view; the maximum number of custom views per experiment is 50.',
   );

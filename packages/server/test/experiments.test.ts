@@ -3,15 +3,25 @@ import { onEveryEngine, startServer } from './server-fixture.ts';
 
 onEveryEngine('a new server has one experiment, Default with id 0', async ({ client }) => {
   const { experiments } = await client.experiments.searchExperiments({ max_results: 10 });
-  expect(experiments).toMatchObject([{ experiment_id: '0', name: 'Default', lifecycle_stage: 'active', workspace: 'default' }]);
+  expect(experiments).toMatchObject([
+    { experiment_id: '0', name: 'Default', lifecycle_stage: 'active', workspace: 'default' },
+  ]);
 });
 
 onEveryEngine('an experiment is found by its id and by its name', async ({ client }) => {
-  const { experiment_id } = await client.experiments.createExperiment({ name: 'one', tags: [{ key: 'team', value: 'a' }] });
+  const { experiment_id } = await client.experiments.createExperiment({
+    name: 'one',
+    tags: [{ key: 'team', value: 'a' }],
+  });
   const byId = await client.experiments.getExperiment({ experiment_id });
   const byName = await client.experiments.getExperimentByName({ experiment_name: 'one' });
   expect(byName).toEqual(byId);
-  expect(byId.experiment).toMatchObject({ experiment_id, name: 'one', lifecycle_stage: 'active', tags: [{ key: 'team', value: 'a' }] });
+  expect(byId.experiment).toMatchObject({
+    experiment_id,
+    name: 'one',
+    lifecycle_stage: 'active',
+    tags: [{ key: 'team', value: 'a' }],
+  });
   expect(byId.experiment.creation_time).toBe(byId.experiment.last_update_time);
   expect(Math.abs(Date.now() - Number(byId.experiment.creation_time))).toBeLessThan(60_000);
 });
@@ -134,7 +144,11 @@ onEveryEngine('a search finds active experiments, newest first, unless it asks f
   for (const name of ['a', 'b', 'c']) ids.push((await client.experiments.createExperiment({ name })).experiment_id);
   await client.experiments.deleteExperiment({ experiment_id: ids[1] ?? '' });
   const found = async (view_type: 'ACTIVE_ONLY' | 'DELETED_ONLY' | 'ALL') => {
-    const { experiments = [] } = await client.experiments.searchExperiments({ max_results: 10, view_type, filter: "name != 'Default'" });
+    const { experiments = [] } = await client.experiments.searchExperiments({
+      max_results: 10,
+      view_type,
+      filter: "name != 'Default'",
+    });
     return experiments.map(({ name }) => name).sort();
   };
   expect(await found('ACTIVE_ONLY')).toEqual(['a', 'c']);
@@ -143,6 +157,9 @@ onEveryEngine('a search finds active experiments, newest first, unless it asks f
 });
 
 onEveryEngine('a search that finds nothing answers an empty object', async ({ request }) => {
-  const { text } = await request('POST', '/api/2.0/mlflow/experiments/search', { max_results: 1, filter: "name = 'nope'" });
+  const { text } = await request('POST', '/api/2.0/mlflow/experiments/search', {
+    max_results: 1,
+    filter: "name = 'nope'",
+  });
   expect(text).toBe('{}');
 });

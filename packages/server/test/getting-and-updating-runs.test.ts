@@ -33,7 +33,10 @@ onEveryEngine('an end is set by the caller alone, and stays when the run goes on
   expect((await client.runs.updateRun({ run_id, status: 'FINISHED' })).run_info).not.toHaveProperty('end_time');
   expect((await client.runs.updateRun({ run_id, end_time: 2n ** 53n + 1n })).run_info.end_time).toBe(2n ** 53n + 1n);
   expect((await client.runs.updateRun({ run_id, status: 'RUNNING' })).run_info.end_time).toBe(2n ** 53n + 1n);
-  expect((await client.runs.updateRun({ run_id, end_time: -1 })).run_info).toMatchObject({ end_time: -1, status: 'RUNNING' });
+  expect((await client.runs.updateRun({ run_id, end_time: -1 })).run_info).toMatchObject({
+    end_time: -1,
+    status: 'RUNNING',
+  });
 });
 
 onEveryEngine('a new name changes the tag, too; an empty one changes nothing', async ({ client }) => {
@@ -73,18 +76,27 @@ onEveryEngine('a status is a name, a number or a number as text', async ({ clien
   );
   // MLflow takes no notice of a name that it does not know, and the run stays in its status.
   for (const unknown of ['finished', 'BOGUS', '', '__proto__']) {
-    expect((await update(unknown)).message).toMatch(/^Invalid value .* It must be one of RUNNING, SCHEDULED, FINISHED, FAILED, KILLED/);
+    expect((await update(unknown)).message).toMatch(
+      /^Invalid value .* It must be one of RUNNING, SCHEDULED, FINISHED, FAILED, KILLED/,
+    );
   }
 });
 
 test('an update needs a run', async () => {
   await using server = await startServer();
   await expect(server.client.runs.updateRun({ status: 'FAILED' })).rejects.toMatchObject({
-    message: "Missing value for required parameter 'run_id'. See the API docs for more information about request parameters.",
+    message:
+      "Missing value for required parameter 'run_id'. See the API docs for more information about request parameters.",
   });
-  await expect(server.client.runs.updateRun({ run_id: 'nope', status: 'FAILED' })).rejects.toMatchObject({ status: 404 });
-  await expect(server.client.runs.deleteRun({ run_id: 'nope' })).rejects.toMatchObject({ message: 'Run with id=nope not found' });
-  await expect(server.client.runs.restoreRun({ run_id: 'nope' })).rejects.toMatchObject({ message: 'Run with id=nope not found' });
+  await expect(server.client.runs.updateRun({ run_id: 'nope', status: 'FAILED' })).rejects.toMatchObject({
+    status: 404,
+  });
+  await expect(server.client.runs.deleteRun({ run_id: 'nope' })).rejects.toMatchObject({
+    message: 'Run with id=nope not found',
+  });
+  await expect(server.client.runs.restoreRun({ run_id: 'nope' })).rejects.toMatchObject({
+    message: 'Run with id=nope not found',
+  });
 });
 
 onEveryEngine('a run without data is answered with an empty one', async ({ client, request }) => {

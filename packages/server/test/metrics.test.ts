@@ -14,7 +14,12 @@ onEveryEngine('the latest point is the one with the largest step, then time, the
   const expected = async (step: number, timestamp: number, value: number, latestOne: [number, number, number]) => {
     await client.runs.logMetric({ run_id, key: 'm', step, timestamp, value });
     const [latestStep, latestTime, latestValue] = latestOne;
-    expect(await latest(client, run_id)).toEqual({ key: 'm', step: latestStep, timestamp: latestTime, value: latestValue });
+    expect(await latest(client, run_id)).toEqual({
+      key: 'm',
+      step: latestStep,
+      timestamp: latestTime,
+      value: latestValue,
+    });
   };
   await expected(1, 10, 5, [1, 10, 5]);
   await expected(0, 99, 9, [1, 10, 5]);
@@ -66,7 +71,10 @@ onEveryEngine('NaN comes back as NaN, and infinities as the largest doubles', as
 onEveryEngine('doubles are kept to the last bit', async ({ client }) => {
   const { run_id } = await aRun(client);
   const values = [0.1 + 0.2, 5e-324, largest, 1 / 3, 1e15, 1e16, 1e-5, 123456789.12345679, -1.5];
-  await client.runs.logBatch({ run_id, metrics: values.map((value, index) => ({ key: `m${index}`, value, timestamp: 1 })) });
+  await client.runs.logBatch({
+    run_id,
+    metrics: values.map((value, index) => ({ key: `m${index}`, value, timestamp: 1 })),
+  });
   for (const [index, value] of values.entries()) expect((await latest(client, run_id, `m${index}`))?.value).toBe(value);
 });
 
@@ -91,7 +99,8 @@ onEveryEngine('steps and times are exact 64-bit integers', async ({ client, requ
 onEveryEngine('two steps that a double cannot tell apart are two steps', async ({ client }) => {
   const { run_id } = await aRun(client);
   const steps = [2n ** 60n, 2n ** 60n + 1n, 2n ** 60n + 2n];
-  for (const step of [...steps].reverse()) await client.runs.logMetric({ run_id, key: 'm', value: 1, timestamp: 1, step });
+  for (const step of [...steps].reverse())
+    await client.runs.logMetric({ run_id, key: 'm', value: 1, timestamp: 1, step });
   expect((await latest(client, run_id))?.step).toBe(steps[2]);
   const { metrics = [] } = await client.metrics.getMetricHistory({ run_id, metric_key: 'm' });
   expect(metrics.map(({ step }) => step)).toEqual(steps);
@@ -119,7 +128,11 @@ test('what a value may be: numbers, numbers as text, NaN and the infinities in t
   await using server = await startServer();
   const { run_id } = await aRun(server.client);
   const log = (value: string) =>
-    server.request('POST', '/api/2.0/mlflow/runs/log-metric', `{"run_id":"${run_id}","key":"m","value":${value},"timestamp":1}`);
+    server.request(
+      'POST',
+      '/api/2.0/mlflow/runs/log-metric',
+      `{"run_id":"${run_id}","key":"m","value":${value},"timestamp":1}`,
+    );
   const accepted = {
     '"1.5"': 1.5,
     '" 1"': 1,
@@ -144,7 +157,9 @@ test('what a value may be: numbers, numbers as text, NaN and the infinities in t
   for (const given of ['"abc"', '"0x10"', 'true', '[1]', '{}', '"1_0"']) {
     expect((await log(given)).json).toMatchObject({
       error_code: 'INVALID_PARAMETER_VALUE',
-      message: expect.stringMatching(/^Invalid value .* for parameter 'value' supplied: {2}Hint: Value was of type '/) as string,
+      message: expect.stringMatching(
+        /^Invalid value .* for parameter 'value' supplied: {2}Hint: Value was of type '/,
+      ) as string,
     });
   }
 });
@@ -153,7 +168,11 @@ test('a time is a 64-bit integer that is not negative', async () => {
   await using server = await startServer();
   const { run_id } = await aRun(server.client);
   const log = (timestamp: string) =>
-    server.request('POST', '/api/2.0/mlflow/runs/log-metric', `{"run_id":"${run_id}","key":"m","value":1,"timestamp":${timestamp}}`);
+    server.request(
+      'POST',
+      '/api/2.0/mlflow/runs/log-metric',
+      `{"run_id":"${run_id}","key":"m","value":1,"timestamp":${timestamp}}`,
+    );
   for (const given of ['0', '"5"', '5.0', '1e3', '"1e3"', '"1.0"', '9223372036854775807']) {
     expect((await log(given)).status, given).toBe(200);
   }

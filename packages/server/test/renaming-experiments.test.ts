@@ -7,7 +7,9 @@ onEveryEngine('a renamed experiment is found by its new name alone', async ({ cl
   const { experiment } = await client.experiments.getExperimentByName({ experiment_name: 'new' });
   expect(experiment.experiment_id).toBe(experiment_id);
   expect(experiment.last_update_time).toBeGreaterThanOrEqual(Number(experiment.creation_time));
-  await expect(client.experiments.getExperimentByName({ experiment_name: 'old' })).rejects.toMatchObject({ status: 404 });
+  await expect(client.experiments.getExperimentByName({ experiment_name: 'old' })).rejects.toMatchObject({
+    status: 404,
+  });
   await client.experiments.createExperiment({ name: 'old' });
 });
 
@@ -37,7 +39,8 @@ onEveryEngine('a deleted experiment cannot be renamed', async ({ client }) => {
 });
 
 onEveryEngine('a new name is required, of at most 500 characters', async ({ client, request }) => {
-  const rename = (new_name: unknown) => request('POST', '/api/2.0/mlflow/experiments/update', { experiment_id: '0', new_name });
+  const rename = (new_name: unknown) =>
+    request('POST', '/api/2.0/mlflow/experiments/update', { experiment_id: '0', new_name });
   for (const name of [undefined, null, '']) {
     expect((await rename(name)).json).toMatchObject({
       error_code: 'INVALID_PARAMETER_VALUE',
@@ -46,7 +49,9 @@ onEveryEngine('a new name is required, of at most 500 characters', async ({ clie
     });
   }
   await client.experiments.updateExperiment({ experiment_id: '0', new_name: 'n'.repeat(500) });
-  expect((await rename('n'.repeat(501))).json).toMatchObject({ message: "'name' exceeds the maximum length of 500 characters" });
+  expect((await rename('n'.repeat(501))).json).toMatchObject({
+    message: "'name' exceeds the maximum length of 500 characters",
+  });
 });
 
 onEveryEngine('what is unknown cannot be renamed', async ({ client }) => {

@@ -3,7 +3,8 @@ import { aRun, startServer } from './server-fixture.ts';
 
 const create = '/api/2.0/mlflow/experiments/create';
 const byName = '/api/2.0/mlflow/experiments/get-by-name';
-const missingName = "Missing value for required parameter 'name'. See the API docs for more information about request parameters.";
+const missingName =
+  "Missing value for required parameter 'name'. See the API docs for more information about request parameters.";
 
 test('a body is JSON by its Content-Type', async () => {
   await using server = await startServer();
@@ -12,7 +13,12 @@ test('a body is JSON by its Content-Type', async () => {
   for (const type of ['application/json', 'application/json; charset=utf-8', 'APPLICATION/JSON']) {
     expect(await typed(type)).toBe(missingName);
   }
-  for (const type of ['text/plain', 'application/jsonx', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']) {
+  for (const type of [
+    'text/plain',
+    'application/jsonx',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+  ]) {
     expect(await typed(type)).toBe("Bad Request. Content-Type must be one of ['application/json'].");
   }
   expect((await server.request('POST', create)).json).toMatchObject({
@@ -24,7 +30,10 @@ test('a body is JSON by its Content-Type', async () => {
 test('an empty body, null and an object without fields lack what is required', async () => {
   await using server = await startServer();
   for (const body of ['', 'null', '{}', '"{}"', '"null"', ' {} ']) {
-    expect((await server.request('POST', create, body, { 'content-type': 'application/json' })).json, body).toMatchObject({
+    expect(
+      (await server.request('POST', create, body, { 'content-type': 'application/json' })).json,
+      body,
+    ).toMatchObject({
       error_code: 'INVALID_PARAMETER_VALUE',
       message: missingName,
     });
@@ -33,7 +42,21 @@ test('an empty body, null and an object without fields lack what is required', a
 
 test('what is no JSON object is refused', async () => {
   await using server = await startServer();
-  for (const body of ['{', 'garbage', '[]', '[1]', '5', 'true', '"text"', '"[1]"', '{"name":1,}', '{"name":"x"}}', 'NaN', '{NaN', '"\\']) {
+  for (const body of [
+    '{',
+    'garbage',
+    '[]',
+    '[1]',
+    '5',
+    'true',
+    '"text"',
+    '"[1]"',
+    '{"name":1,}',
+    '{"name":"x"}}',
+    'NaN',
+    '{NaN',
+    '"\\',
+  ]) {
     const { status, json } = await server.request('POST', create, body);
     expect([status, json], body).toMatchObject([400, { error_code: 'INVALID_PARAMETER_VALUE' }]);
   }
@@ -51,7 +74,8 @@ test('a body may be encoded twice, as old clients do', async () => {
 
 test('unknown fields are ignored, at any depth; of a repeated key the last one counts', async () => {
   await using server = await startServer();
-  const body = '{"name":5,"name":"x","nope":{"a":[{}]},"__proto__":{"name":"y"},"constructor":1,"tags":[{"key":"k","value":"v","nope":1}]}';
+  const body =
+    '{"name":5,"name":"x","nope":{"a":[{}]},"__proto__":{"name":"y"},"constructor":1,"tags":[{"key":"k","value":"v","nope":1}]}';
   expect((await server.request('POST', create, body)).status).toBe(200);
   const { experiment } = await server.client.experiments.getExperimentByName({ experiment_name: 'x' });
   expect(experiment.tags).toEqual([{ key: 'k', value: 'v' }]);
@@ -96,7 +120,9 @@ test('a value of the wrong type is named with its Python type and shown as JSON'
   }
   const lists = { name: 'x', tags: 'a' };
   expect((await server.request('POST', create, lists)).json).toMatchObject({
-    message: expect.stringMatching(/^Invalid value "a" for parameter 'tags' supplied: {2}Hint: Value was of type 'str'\./) as string,
+    message: expect.stringMatching(
+      /^Invalid value "a" for parameter 'tags' supplied: {2}Hint: Value was of type 'str'\./,
+    ) as string,
   });
 });
 
@@ -145,7 +171,8 @@ test('a GET is read from its query: the first of repeated keys, a plus as a blan
 
 test('a GET without a query is read from its body; with one, the body does not count', async () => {
   await using server = await startServer();
-  const get = async (query: string) => (await server.request('GET', byName + query, { experiment_name: 'Default' })).status;
+  const get = async (query: string) =>
+    (await server.request('GET', byName + query, { experiment_name: 'Default' })).status;
   expect(await get('')).toBe(200);
   expect(await get('?other=1')).toBe(400);
   const plain = await server.request('GET', byName, '{"experiment_name":"Default"}', { 'content-type': 'text/plain' });

@@ -28,7 +28,15 @@ test('MLflow’s tracking endpoints are served under both of its prefixes', () =
   const paths = new Set(routes.map(({ method, path }) => `${method} ${path}`));
   const verbs = {
     'GET experiments': ['get', 'get-by-name', 'search'],
-    'POST experiments': ['create', 'search', 'delete', 'restore', 'update', 'set-experiment-tag', 'delete-experiment-tag'],
+    'POST experiments': [
+      'create',
+      'search',
+      'delete',
+      'restore',
+      'update',
+      'set-experiment-tag',
+      'delete-experiment-tag',
+    ],
     'GET runs': ['get'],
     'POST runs': [
       ...['create', 'update', 'delete', 'restore', 'search'],
@@ -49,7 +57,8 @@ test('MLflow’s tracking endpoints are served under both of its prefixes', () =
 });
 
 describe('a path with another method', () => {
-  const methodsOf = (path: string) => routes.filter((route) => route.path === path).map(({ method }) => method as string);
+  const methodsOf = (path: string) =>
+    routes.filter((route) => route.path === path).map(({ method }) => method as string);
   const proxied = /mlflow-artifacts\/artifacts\/some-name$/;
   test.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'])('%s is refused and told what there is', async (method) => {
     for (const { path } of routes.filter((route) => !proxied.test(route.path))) {
@@ -91,7 +100,10 @@ test.each([
 ])('nothing is at %s, in MLflow’s error shape', async (path) => {
   for (const method of ['GET', 'POST', 'DELETE']) {
     const { status, headers, json } = await server.request(method, path, body(method));
-    expect([status, json]).toMatchObject([404, { error_code: 'ENDPOINT_NOT_FOUND', message: expect.any(String) as string }]);
+    expect([status, json]).toMatchObject([
+      404,
+      { error_code: 'ENDPOINT_NOT_FOUND', message: expect.any(String) as string },
+    ]);
     expect(headers['content-type']).toMatch(/^application\/json/);
   }
 });
@@ -125,13 +137,21 @@ test('server info says what clients may use', async () => {
 });
 
 test('server info takes no notice of the workspace addressed', async () => {
-  const { status } = await server.request('GET', '/api/3.0/mlflow/server-info', undefined, { 'x-mlflow-workspace': 'nope' });
+  const { status } = await server.request('GET', '/api/3.0/mlflow/server-info', undefined, {
+    'x-mlflow-workspace': 'nope',
+  });
   expect(status).toBe(200);
 });
 
 test('with a static prefix everything is below it, and nothing beside it', async () => {
   await using prefixed = await startServer({ 'static-prefix': '/ml' });
-  for (const path of ['/health', '/version', '/', '/api/2.0/mlflow/experiments/get?experiment_id=0', '/ajax-api/3.0/mlflow/server-info']) {
+  for (const path of [
+    '/health',
+    '/version',
+    '/',
+    '/api/2.0/mlflow/experiments/get?experiment_id=0',
+    '/ajax-api/3.0/mlflow/server-info',
+  ]) {
     expect((await prefixed.request('GET', `/ml${path}`)).status, path).toBe(200);
     if (path !== '/') expect((await prefixed.request('GET', path)).status, path).toBe(404);
   }

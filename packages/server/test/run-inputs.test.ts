@@ -27,17 +27,20 @@ onEveryEngine('a dataset that a run reads already adds nothing, not even tags', 
   expect(await client.runs.getRun({ run_id })).toEqual(before);
 });
 
-onEveryEngine('the same name and digest is one dataset in an experiment, with tags for each run', async ({ client }) => {
-  const { run_id, experiment_id } = await aRun(client);
-  const { run: second } = await client.runs.createRun({ experiment_id });
-  const other = await aRun(client);
-  await client.runs.logInputs({ run_id, datasets: [{ dataset, tags: context('training') }] });
-  const mine = { dataset: { ...dataset, source: 'mine' }, tags: context('eval') };
-  for (const id of [second.info.run_id, other.run_id]) await client.runs.logInputs({ run_id: id, datasets: [mine] });
-  const inputsOf = async (id: string) => (await client.runs.getRun({ run_id: id })).run.inputs?.dataset_inputs;
-  expect(await inputsOf(second.info.run_id)).toEqual([{ dataset, tags: context('eval') }]);
-  expect(await inputsOf(other.run_id)).toEqual([mine]);
-});
+onEveryEngine(
+  'the same name and digest is one dataset in an experiment, with tags for each run',
+  async ({ client }) => {
+    const { run_id, experiment_id } = await aRun(client);
+    const { run: second } = await client.runs.createRun({ experiment_id });
+    const other = await aRun(client);
+    await client.runs.logInputs({ run_id, datasets: [{ dataset, tags: context('training') }] });
+    const mine = { dataset: { ...dataset, source: 'mine' }, tags: context('eval') };
+    for (const id of [second.info.run_id, other.run_id]) await client.runs.logInputs({ run_id: id, datasets: [mine] });
+    const inputsOf = async (id: string) => (await client.runs.getRun({ run_id: id })).run.inputs?.dataset_inputs;
+    expect(await inputsOf(second.info.run_id)).toEqual([{ dataset, tags: context('eval') }]);
+    expect(await inputsOf(other.run_id)).toEqual([mine]);
+  },
+);
 
 onEveryEngine('models that a run reads and makes are links, each once', async ({ client }) => {
   const { run_id } = await aRun(client);
@@ -57,12 +60,15 @@ onEveryEngine('models that a run reads and makes are links, each once', async ({
 test('inputs may be empty; outputs need their list', async () => {
   await using server = await startServer();
   const { run_id } = await aRun(server.client);
-  const post = (verb: string, body: object) => server.request('POST', `/api/2.0/mlflow/runs/${verb}`, { run_id, ...body });
-  for (const body of [{}, { datasets: null }, { datasets: [], models: [] }]) expect((await post('log-inputs', body)).text).toBe('{}');
+  const post = (verb: string, body: object) =>
+    server.request('POST', `/api/2.0/mlflow/runs/${verb}`, { run_id, ...body });
+  for (const body of [{}, { datasets: null }, { datasets: [], models: [] }])
+    expect((await post('log-inputs', body)).text).toBe('{}');
   expect((await post('outputs', { models: [] })).text).toBe('{}');
   for (const body of [{}, { models: null }]) {
     expect((await post('outputs', body)).json).toMatchObject({
-      message: "Missing value for required parameter 'models'. See the API docs for more information about request parameters.",
+      message:
+        "Missing value for required parameter 'models'. See the API docs for more information about request parameters.",
     });
   }
 });
@@ -89,11 +95,20 @@ test('tags of inputs: any characters, 255 for a key, 500 for a value, each key o
   await using server = await startServer();
   const { run_id } = await aRun(server.client);
   const log = (...tags: { key: string; value: string }[]) =>
-    server.client.runs.logInputs({ run_id, datasets: [{ dataset: { ...dataset, name: String(Math.random()) }, tags }] });
+    server.client.runs.logInputs({
+      run_id,
+      datasets: [{ dataset: { ...dataset, name: String(Math.random()) }, tags }],
+    });
   await log({ key: 'a$//😀', value: '' }, { key: 'k'.repeat(255), value: 'v'.repeat(500) });
-  await expect(log({ key: 'k'.repeat(256), value: '' })).rejects.toThrow("'key' exceeds the maximum length of 255 characters");
-  await expect(log({ key: 'k', value: 'v'.repeat(501) })).rejects.toThrow("'value' exceeds the maximum length of 500 characters");
-  await expect(log({ key: 'k', value: '1' }, { key: 'k', value: '2' })).rejects.toMatchObject({ errorCode: 'INVALID_PARAMETER_VALUE' });
+  await expect(log({ key: 'k'.repeat(256), value: '' })).rejects.toThrow(
+    "'key' exceeds the maximum length of 255 characters",
+  );
+  await expect(log({ key: 'k', value: 'v'.repeat(501) })).rejects.toThrow(
+    "'value' exceeds the maximum length of 500 characters",
+  );
+  await expect(log({ key: 'k', value: '1' }, { key: 'k', value: '2' })).rejects.toMatchObject({
+    errorCode: 'INVALID_PARAMETER_VALUE',
+  });
 });
 
 onEveryEngine('inputs that are refused leave nothing behind', async ({ client }) => {
@@ -106,7 +121,9 @@ onEveryEngine('inputs that are refused leave nothing behind', async ({ client })
 onEveryEngine('inputs and outputs need an active run', async ({ client }) => {
   const { run_id } = await aRun(client);
   await expect(client.runs.logInputs({ run_id: 'nope' })).rejects.toMatchObject({ status: 404 });
-  await expect(client.runs.logInputs({ run_id: 'a/b' })).rejects.toThrow(`Invalid value "a/b" for parameter 'run_id' supplied.`);
+  await expect(client.runs.logInputs({ run_id: 'a/b' })).rejects.toThrow(
+    `Invalid value "a/b" for parameter 'run_id' supplied.`,
+  );
   await client.runs.deleteRun({ run_id });
   for (const log of [
     () => client.runs.logInputs({ run_id, datasets: [{ dataset }] }),
@@ -119,14 +136,18 @@ onEveryEngine('inputs and outputs need an active run', async ({ client }) => {
 onEveryEngine('datasets of experiments are listed once for each context, deleted runs included', async ({ client }) => {
   const { run_id, experiment_id } = await aRun(client);
   const other = await aRun(client);
-  await client.runs.logInputs({ run_id, datasets: [{ dataset, tags: context('training') }, { dataset: { ...dataset, name: 'e' } }] });
+  await client.runs.logInputs({
+    run_id,
+    datasets: [{ dataset, tags: context('training') }, { dataset: { ...dataset, name: 'e' } }],
+  });
   for (const value of ['training', 'eval']) {
     const { run } = await client.runs.createRun({ experiment_id });
     await client.runs.logInputs({ run_id: run.info.run_id, datasets: [{ dataset, tags: context(value) }] });
     await client.runs.deleteRun({ run_id: run.info.run_id });
   }
   await client.runs.logInputs({ run_id: other.run_id, datasets: [{ dataset }] });
-  const found = async (...experiment_ids: string[]) => (await client.runs.searchDatasets({ experiment_ids })).dataset_summaries ?? [];
+  const found = async (...experiment_ids: string[]) =>
+    (await client.runs.searchDatasets({ experiment_ids })).dataset_summaries ?? [];
   const mine = [
     { experiment_id, name: 'd', digest: 'x', context: 'eval' },
     { experiment_id, name: 'd', digest: 'x', context: 'training' },

@@ -13,9 +13,14 @@ export interface TestServer extends AsyncDisposable {
   /** Calls the server without a socket. */
   readonly client: Client;
   /** Another client of the same server. */
-  clientFor(options: { token?: string; workspace?: string }): Client;
+  readonly clientFor: (options: { token?: string; workspace?: string }) => Client;
   /** Sends a request as it stands, without a socket. */
-  request(method: string, url: string, body?: unknown, headers?: Record<string, string>): Promise<TestResponse>;
+  readonly request: (
+    method: string,
+    url: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ) => Promise<TestResponse>;
 }
 
 export interface TestResponse {
@@ -60,7 +65,7 @@ export async function startServer(flags: Record<string, string> = {}): Promise<T
         headers: response.headers,
         text: response.body,
         get json(): unknown {
-          return JSON.parse(response.body);
+          return JSON.parse(response.body) as unknown;
         },
       };
     },
@@ -74,7 +79,7 @@ export async function startServer(flags: Record<string, string> = {}): Promise<T
 /** `fetch` over Fastify's injection: the whole server but its socket. */
 function injectingFetch({ app }: Server): typeof fetch {
   return async (url, { method = 'GET', headers, body } = {}) => {
-    const { pathname, search } = new URL(url as string);
+    const { pathname, search } = new URL(url);
     const response = await app.inject({
       method: method as 'GET',
       url: pathname + search,

@@ -15,7 +15,9 @@ onEveryEngine('experiment names and ids are each workspace’s own', async (serv
   expect(found.experiment).toMatchObject({ workspace: 'team-a', tags: [{ key: 'team', value: 'a' }] });
   expect((await b.experiments.getExperimentByName({ experiment_name: 'same' })).experiment).not.toHaveProperty('tags');
   await b.experiments.deleteExperiment({ experiment_id: inB.experiment_id });
-  expect((await a.experiments.getExperiment({ experiment_id: inA.experiment_id })).experiment.lifecycle_stage).toBe('active');
+  expect((await a.experiments.getExperiment({ experiment_id: inA.experiment_id })).experiment.lifecycle_stage).toBe(
+    'active',
+  );
 });
 
 onEveryEngine('experiments of another workspace are neither found nor changed', async (server) => {
@@ -30,10 +32,15 @@ onEveryEngine('experiments of another workspace are neither found nor changed', 
     () => b.experiments.setExperimentTag({ experiment_id, key: 'k', value: 'v' }),
     () => b.runs.createRun({ experiment_id }),
   ]) {
-    await expect(call()).rejects.toMatchObject({ status: 404, message: `No Experiment with id=${experiment_id} exists` });
+    await expect(call()).rejects.toMatchObject({
+      status: 404,
+      message: `No Experiment with id=${experiment_id} exists`,
+    });
   }
   const names = async (client: typeof a) =>
-    ((await client.experiments.searchExperiments({ max_results: 100, view_type: 'ALL' })).experiments ?? []).map(({ name }) => name);
+    ((await client.experiments.searchExperiments({ max_results: 100, view_type: 'ALL' })).experiments ?? []).map(
+      ({ name }) => name,
+    );
   expect((await names(b)).filter((name) => name !== 'Default')).toEqual(['first']);
   expect(await names(server.client)).toEqual(['Default']);
 });
@@ -57,7 +64,11 @@ onEveryEngine('runs of another workspace are neither found nor changed', async (
     () => b.runs.logOutputs({ run_id, models: [] }),
     () => b.artifacts.listArtifacts({ run_id }),
   ]) {
-    await expect(call()).rejects.toMatchObject({ status: 404, errorCode: 'RESOURCE_DOES_NOT_EXIST', message: `Run with id=${run_id} not found` });
+    await expect(call()).rejects.toMatchObject({
+      status: 404,
+      errorCode: 'RESOURCE_DOES_NOT_EXIST',
+      message: `Run with id=${run_id} not found`,
+    });
   }
   expect(await a.runs.getRun({ run_id })).toEqual(before);
 });
@@ -72,7 +83,9 @@ onEveryEngine('searches, datasets and histories see nothing of another workspace
   const dataset = { name: 'd', digest: 'x', source_type: '', source: '' };
   await a.runs.logInputs({ run_id: inA.run_id, datasets: [{ dataset }] });
   expect(await b.runs.searchRuns({ experiment_ids: [experiment_id], run_view_type: 'ALL' })).toEqual({});
-  expect(await b.runs.searchRuns({ experiment_ids: [experiment_id], filter: 'metrics.m = 1', order_by: ['metrics.m'] })).toEqual({});
+  expect(
+    await b.runs.searchRuns({ experiment_ids: [experiment_id], filter: 'metrics.m = 1', order_by: ['metrics.m'] }),
+  ).toEqual({});
   expect(await b.runs.searchDatasets({ experiment_ids: [experiment_id] })).toEqual({});
   expect(await b.metrics.getMetricHistory({ run_id: inA.run_id, metric_key: 'm' })).toEqual({});
   expect(await b.metrics.getMetricHistoryBulk({ run_id: [inA.run_id], metric_key: 'm' })).toEqual({ metrics: [] });
@@ -86,43 +99,51 @@ onEveryEngine('metrics of the same key keep apart, also where they share a commi
     { client: a, run_id: (await aRun(a)).run_id },
     { client: b, run_id: (await aRun(b)).run_id },
   ];
-  await Promise.all(runs.map(({ client, run_id }, index) => client.runs.logMetric({ run_id, key: 'm', value: index, timestamp: 1 })));
+  await Promise.all(
+    runs.map(({ client, run_id }, index) => client.runs.logMetric({ run_id, key: 'm', value: index, timestamp: 1 })),
+  );
   for (const [index, { client, run_id }] of runs.entries()) {
     const { metrics } = (await client.runs.getRun({ run_id })).run.data;
     expect(metrics).toEqual([{ key: 'm', value: index, timestamp: 1, step: 0 }]);
   }
 });
 
-onEveryEngine('a file of one workspace is none of another, though their experiments have the same ids', async (server) => {
-  const [a, b] = await twoTeams(server);
-  const path = '/api/2.0/mlflow-artifacts/artifacts/0/file.txt';
-  const ask = (method: string, workspace: string, body?: string) =>
-    server.request(method, path, body, {
-      'x-mlflow-workspace': workspace,
-      ...(body === undefined ? {} : { 'content-type': 'text/plain' }),
-    });
-  expect((await ask('PUT', 'team-a', 'of a')).status).toBe(200);
-  expect((await ask('GET', 'team-a')).text).toBe('of a');
-  for (const other of ['team-b', 'default']) expect((await ask('GET', other)).status).toBe(404);
-  expect((await ask('PUT', 'team-b', 'of b')).status).toBe(200);
-  expect((await ask('DELETE', 'team-b')).status).toBe(200);
-  expect((await ask('GET', 'team-a')).text).toBe('of a');
-  expect((await b.artifacts.listProxiedArtifacts({ path: '0' })).files).toBeUndefined();
-  expect((await a.artifacts.listProxiedArtifacts({ path: '0' })).files).toMatchObject([{ path: 'file.txt' }]);
-  const { files = [] } = await server.client.artifacts.listProxiedArtifacts({});
-  expect(files).toEqual([]);
-});
+onEveryEngine(
+  'a file of one workspace is none of another, though their experiments have the same ids',
+  async (server) => {
+    const [a, b] = await twoTeams(server);
+    const path = '/api/2.0/mlflow-artifacts/artifacts/0/file.txt';
+    const ask = (method: string, workspace: string, body?: string) =>
+      server.request(method, path, body, {
+        'x-mlflow-workspace': workspace,
+        ...(body === undefined ? {} : { 'content-type': 'text/plain' }),
+      });
+    expect((await ask('PUT', 'team-a', 'of a')).status).toBe(200);
+    expect((await ask('GET', 'team-a')).text).toBe('of a');
+    for (const other of ['team-b', 'default']) expect((await ask('GET', other)).status).toBe(404);
+    expect((await ask('PUT', 'team-b', 'of b')).status).toBe(200);
+    expect((await ask('DELETE', 'team-b')).status).toBe(200);
+    expect((await ask('GET', 'team-a')).text).toBe('of a');
+    expect((await b.artifacts.listProxiedArtifacts({ path: '0' })).files).toBeUndefined();
+    expect((await a.artifacts.listProxiedArtifacts({ path: '0' })).files).toMatchObject([{ path: 'file.txt' }]);
+    const { files = [] } = await server.client.artifacts.listProxiedArtifacts({});
+    expect(files).toEqual([]);
+  },
+);
 
-onEveryEngine('a blank header addresses the default workspace, and blanks around a name do not count', async (server) => {
-  await twoTeams(server);
-  const workspaceOf = async (header: string) => {
-    const { json } = await server.request('GET', '/api/2.0/mlflow/experiments/get?experiment_id=0', undefined, {
-      'x-mlflow-workspace': header,
-    });
-    return (json as { experiment: { workspace: string } }).experiment.workspace;
-  };
-  expect(await workspaceOf('')).toBe('default');
-  expect(await workspaceOf('  ')).toBe('default');
-  expect(await workspaceOf('default')).toBe('default');
-  expect(await workspaceOf(' team-a ')).toBe('team-a');
-});
+onEveryEngine(
+  'a blank header addresses the default workspace, and blanks around a name do not count',
+  async (server) => {
+    await twoTeams(server);
+    const workspaceOf = async (header: string) => {
+      const { json } = await server.request('GET', '/api/2.0/mlflow/experiments/get?experiment_id=0', undefined, {
+        'x-mlflow-workspace': header,
+      });
+      return (json as { experiment: { workspace: string } }).experiment.workspace;
+    };
+    expect(await workspaceOf('')).toBe('default');
+    expect(await workspaceOf('  ')).toBe('default');
+    expect(await workspaceOf('default')).toBe('default');
+    expect(await workspaceOf(' team-a ')).toBe('team-a');
+  },
+);

@@ -13,6 +13,8 @@ export interface ColumnTypes {
   readonly blob: string;
   /** Follows the closing bracket of a table whose rows are stored in the order of its primary key. */
   readonly clustered: string;
+  /** A text column as an index holds it: itself, or its first `indexedValueLength` characters. */
+  readonly indexedText: (column: string) => string;
 }
 
 export interface Migration {
@@ -21,14 +23,14 @@ export interface Migration {
   statements(types: ColumnTypes): readonly string[];
 }
 
-/** Indexes hold this many leading characters of a param's or tag's value: PostgreSQL refuses index entries over 2,704 bytes. */
+/** As many leading characters of a param's or tag's value an index holds where it cannot hold all: PostgreSQL refuses entries over 2,704 bytes. */
 export const indexedValueLength = 128;
 
 export const migrations: readonly Migration[] = [
   {
     version: 1,
     name: 'tracking core',
-    statements: ({ int64, identity, double, text, blob, clustered }) => [
+    statements: ({ int64, identity, double, text, blob, clustered, indexedText }) => [
       `create table workspaces (
         workspace_id ${identity},
         guid ${text} not null unique,
@@ -78,7 +80,7 @@ export const migrations: readonly Migration[] = [
         unique (workspace_id, run_id),
         foreign key (workspace_id, experiment_id) references experiments (workspace_id, experiment_id)
       )`,
-      `create index runs_by_start on runs (workspace_id, experiment_id, start_time desc, run_id)`,
+      `create index runs_by_start on runs (workspace_id, experiment_id, start_time desc, run_id, lifecycle_stage)`,
       ...['run_params', 'run_tags'].flatMap((table) => [
         `create table ${table} (
           workspace_id ${int64} not null,
@@ -87,7 +89,7 @@ export const migrations: readonly Migration[] = [
           value ${text} not null,
           primary key (workspace_id, run_key, key)
         )${clustered}`,
-        `create index ${table}_by_value on ${table} (workspace_id, key, substr(value, 1, ${indexedValueLength}), run_key)`,
+        `create index ${table}_by_value on ${table} (workspace_id, key, ${indexedText('value')}, run_key)`,
       ]),
       `create table metric_keys (
         metric_key ${identity},

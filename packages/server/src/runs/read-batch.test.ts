@@ -38,17 +38,19 @@ const body = fc.record(
   {
     run_id: oddField(fc.constantFrom('abc', 'run-1')),
     metrics: oddField(fc.array(metric, { maxLength: 5 })),
-    params: oddField(fc.array(fc.record({ key: fc.constantFrom('p', 'q'), value: oddField(fc.string()) }), { maxLength: 3 })),
-    tags: oddField(fc.array(fc.record({ key: fc.constantFrom('t', 'u'), value: oddField(fc.string()) }), { maxLength: 3 })),
+    params: oddField(
+      fc.array(fc.record({ key: fc.constantFrom('p', 'q'), value: oddField(fc.string()) }), { maxLength: 3 }),
+    ),
+    tags: oddField(
+      fc.array(fc.record({ key: fc.constantFrom('t', 'u'), value: oddField(fc.string()) }), { maxLength: 3 }),
+    ),
   },
   { requiredKeys: ['run_id'] },
 );
 
 /** JSON with bigints written as the numbers that they are. */
 function toJson(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) =>
-    typeof item === 'bigint' ? JSON.rawJSON(String(item)) : item,
-  );
+  return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? JSON.rawJSON(String(item)) : item));
 }
 
 function outcomeOf<T>(work: () => T): T | string {

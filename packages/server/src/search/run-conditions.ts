@@ -128,8 +128,8 @@ export function latestMetric(
 /** Rows of an index that hold every run which a comparison selects, each run once. */
 export interface RunsByIndex {
   readonly rows: Sql;
-  /** The comparison, where the rows hold no other runs: it need not be asked again. */
-  readonly settles?: Comparison<RunEntity>;
+  /** The comparison that the rows answer whole: it need not be asked again. */
+  readonly settles: Comparison<RunEntity>;
 }
 
 /** The index rows that a comparison leads to, or undefined where no index knows. */
@@ -140,11 +140,9 @@ export function runsByIndex(comparison: Comparison<RunEntity>, scope: RunScope):
     const texts = value?.kind === 'list' ? value.texts : value?.kind === 'text' ? [value.text] : [];
     const prefixes = [...new Set(texts.map(indexedPrefix))];
     const rows = sql`select run_key from ${sql.table(textTable(entity))}
-      where workspace_id = ${scope.workspaceId} and key = ${key}
+      where workspace_id = ${scope.workspaceId} and key = ${key} and value in (${sql.join(texts)})
       and substr(value, 1, ${sql.lit(indexedValueLength)}) in (${sql.join(prefixes)})`;
-    // The index holds the beginnings of values: a full one may have a longer value behind it.
-    const isWhole = texts.every((text) => text.length < indexedValueLength);
-    return isWhole ? { rows, settles: comparison } : { rows };
+    return { rows, settles: comparison };
   }
   if (entity === 'metric') {
     const keys = scope.metricKeys.get(key);
@@ -169,7 +167,7 @@ export function runsByIndex(comparison: Comparison<RunEntity>, scope: RunScope):
   return undefined;
 }
 
-/** What the index keeps of a value. *substr counts characters, not code units.* */
+/** What an index may keep of a value (migrations.ts). *substr counts characters, not code units.* */
 function indexedPrefix(text: string): string {
   return text.length <= indexedValueLength
     ? text

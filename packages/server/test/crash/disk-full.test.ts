@@ -18,7 +18,9 @@ const ownMounts = ['unshare', isRoot ? '--mount' : '--map-root-user', ...(isRoot
 
 function whyNoSmallDisk(): string | undefined {
   try {
-    execFileSync(ownMounts[0] ?? '', [...ownMounts.slice(1), 'mount', '-t', 'tmpfs', 'none', '/mnt'], { stdio: 'pipe' });
+    execFileSync(ownMounts[0] ?? '', [...ownMounts.slice(1), 'mount', '-t', 'tmpfs', 'none', '/mnt'], {
+      stdio: 'pipe',
+    });
     return undefined;
   } catch (error) {
     return `A file system of its own cannot be mounted here (unshare, tmpfs): ${String(error).split('\n', 1)[0] ?? ''}`;
@@ -28,7 +30,11 @@ function whyNoSmallDisk(): string | undefined {
 /** A server whose data directory is a small disk that only it sees; the disk goes with it. */
 function startOnSmallDisk(dataDir: string): Promise<ServerProcess> {
   const mount = `mount -t tmpfs -o size=${diskBytes} none "$0" && exec "$@"`;
-  return startProcess({ dataDir, flags: ['--log-level', 'error'], wrapper: [...ownMounts, 'sh', '-c', mount, dataDir] });
+  return startProcess({
+    dataDir,
+    flags: ['--log-level', 'error'],
+    wrapper: [...ownMounts, 'sh', '-c', mount, dataDir],
+  });
 }
 
 /** The disk as it is seen from outside. */
@@ -55,7 +61,8 @@ async function logUntilRefused(server: ServerProcess, books: Books, workers: num
     Array.from({ length: workers }, (_, index) => work(server.client, books, String(index), () => undefined)),
   );
   expect(books.refusals.length - before).toBe(workers);
-  for (const error of books.refusals) expect(error).toMatchObject({ errorCode: 'TEMPORARILY_UNAVAILABLE', status: 503 });
+  for (const error of books.refusals)
+    expect(error).toMatchObject({ errorCode: 'TEMPORARILY_UNAVAILABLE', status: 503 });
 }
 
 describe('a server whose disk is full', () => {
@@ -122,7 +129,7 @@ describe('a database that may not grow', () => {
   });
 
   test('refuses writes with 503 and takes them again when it may', async () => {
-    const exec = Reflect.get(DatabaseSync.prototype, 'exec') as (sql: string) => void;
+    const exec = Reflect.get(DatabaseSync.prototype, 'exec');
     const writers: DatabaseSync[] = [];
     vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation(function (this: DatabaseSync, sql) {
       if (sql.includes('journal_mode = wal')) writers.push(this);

@@ -11,7 +11,10 @@ import { readTrace, traceInto, whyNotTraced, type SystemCall } from './system-ca
 /** Requests that change something, each with a mark that its rows carry into the database's log. */
 const writes: readonly ((runId: string, mark: string) => readonly [path: string, body: object])[] = [
   (run_id, mark) => ['runs/log-metric', { run_id, key: mark, value: 1, timestamp: 1 }],
-  (run_id, mark) => ['runs/log-batch', { run_id, params: [{ key: mark, value: 'x' }], metrics: [{ key: 'm', value: 1, timestamp: 1 }] }],
+  (run_id, mark) => [
+    'runs/log-batch',
+    { run_id, params: [{ key: mark, value: 'x' }], metrics: [{ key: 'm', value: 1, timestamp: 1 }] },
+  ],
   (run_id, mark) => ['runs/set-tag', { run_id, key: mark, value: 'x' }],
   (run_id, mark) => ['runs/log-parameter', { run_id, key: mark, value: 'x' }],
   (_, mark) => ['runs/create', { experiment_id: '0', run_name: mark }],
@@ -63,7 +66,8 @@ function answeredTooEarly(calls: readonly SystemCall[], marks: ReadonlyMap<numbe
   const early: string[] = [];
   for (const [port, sent] of marks) {
     const answers = calls.flatMap((call, at) => (call.kind === 'answered' && call.clientPort === port ? [at] : []));
-    if (answers.length !== sent.length) throw new Error(`${sent.length} requests, but ${answers.length} answers in the trace`);
+    if (answers.length !== sent.length)
+      throw new Error(`${sent.length} requests, but ${answers.length} answers in the trace`);
     for (const [index, mark] of sent.entries()) {
       const written = calls.findIndex((call) => call.kind === 'log written' && call.bytes.includes(mark));
       if (written < 0) throw new Error(`${mark} is not in the trace`);
@@ -104,9 +108,9 @@ describe('the commit of a write', () => {
     const databases = new WeakMap<StatementSync, DatabaseSync>();
     const commits: (string | undefined)[] = [];
     const originals = {
-      exec: Reflect.get(DatabaseSync.prototype, 'exec') as (sql: string) => void,
-      prepare: Reflect.get(DatabaseSync.prototype, 'prepare') as (sql: string) => StatementSync,
-      run: Reflect.get(StatementSync.prototype, 'run') as (...values: unknown[]) => ReturnType<StatementSync['run']>,
+      exec: Reflect.get(DatabaseSync.prototype, 'exec'),
+      prepare: Reflect.get(DatabaseSync.prototype, 'prepare'),
+      run: Reflect.get(StatementSync.prototype, 'run'),
     };
     vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation(function (this: DatabaseSync, sql) {
       const mode = /synchronous = (\w+)/.exec(sql)?.[1];
@@ -137,7 +141,7 @@ describe('the commit of a write', () => {
   test('that fails is told to the client as 503, leaves nothing behind, and the next one succeeds', async () => {
     await using server = await startServer();
     const { run_id } = await aRun(server.client);
-    const run = Reflect.get(StatementSync.prototype, 'run') as (...values: unknown[]) => ReturnType<StatementSync['run']>;
+    const run = Reflect.get(StatementSync.prototype, 'run');
     const syncFailed = 1034;
     for (const [index, write] of writes.entries()) {
       const [path, body] = write(run_id, `mark-${index}`);

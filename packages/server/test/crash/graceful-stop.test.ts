@@ -24,7 +24,11 @@ describe('a server that is asked to stop', () => {
     const { run_id, experiment_id } = await aRun(server.client);
     const connections = await Promise.all(Array.from({ length: 20 }, () => openRaw(server.port)));
     const requests = connections.map((_, index) =>
-      request('POST', '/api/2.0/mlflow/runs/log-metric', JSON.stringify({ run_id, key: `m${index}`, value: index, timestamp: 1 })),
+      request(
+        'POST',
+        '/api/2.0/mlflow/runs/log-metric',
+        JSON.stringify({ run_id, key: `m${index}`, value: index, timestamp: 1 }),
+      ),
     );
     // All but the last byte of each body has arrived when the stop is asked for.
     connections.forEach((connection, index) => connection.write(requests[index]?.slice(0, -1) ?? ''));
@@ -36,13 +40,18 @@ describe('a server that is asked to stop', () => {
     connections.forEach((connection, index) => connection.write(requests[index]?.slice(-1) ?? ''));
     const answers = await Promise.all(connections.map((connection) => connection.answer(10_000)));
     expect(answers.map(({ status, body }) => `${status} ${body}`)).toEqual(answers.map(() => '200 {}'));
-    expect(await Promise.all(connections.map((connection) => connection.closed(10_000)))).toEqual(answers.map(() => ''));
+    expect(await Promise.all(connections.map((connection) => connection.closed(10_000)))).toEqual(
+      answers.map(() => ''),
+    );
     expect(await idle.closed(10_000)).toBe('');
     expect(await server.ended).toEqual({ code: 0, signal: null });
     expect(unsettledCommits(dataDir)).toBe(0);
 
     await using next = await startProcess({ dataDir });
-    const { runs = [] } = await next.client.runs.searchRuns({ experiment_ids: [experiment_id], filter: 'metrics.m19 = 19' });
+    const { runs = [] } = await next.client.runs.searchRuns({
+      experiment_ids: [experiment_id],
+      filter: 'metrics.m19 = 19',
+    });
     expect(runs[0]?.data.metrics).toHaveLength(20);
   }, 60_000);
 
@@ -64,6 +73,26 @@ describe('a server that is asked to stop', () => {
     expect(integrityOf(dataDir)).toBe('ok');
     await using server = await startProcess({ dataDir, flags: ['--log-level', 'error'] });
     await audit(server.client, experiment);
+  }, 60_000);
+
+  test('lets a slow reader have the whole of an answer that is already on its way', async () => {
+    await using server = await startProcess({ dataDir, flags: ['--log-level', 'error'] });
+    const { experiment_id } = await server.client.experiments.createExperiment({ name: 'large' });
+    const tags = Array.from({ length: 100 }, (_, index) => ({ key: `t${index}`, value: 'v'.repeat(8_000) }));
+    for (let run = 0; run < 25; run++) await server.client.runs.createRun({ experiment_id, start_time: 1, tags });
+    using reader = await openRaw(server.port);
+    reader.socket.pause();
+    reader.write(request('POST', '/api/2.0/mlflow/runs/search', JSON.stringify({ experiment_ids: [experiment_id] })));
+    // Once another connection sees its answer to the same question, the first one's is written, too.
+    const { runs = [] } = await server.client.runs.searchRuns({ experiment_ids: [experiment_id] });
+    expect(runs).toHaveLength(25);
+    server.signal('SIGTERM');
+    await untilStopping(server);
+    reader.socket.resume();
+    const { status, body } = await reader.answer(20_000);
+    expect(status).toBe(200);
+    expect((JSON.parse(body) as { runs: unknown[] }).runs).toHaveLength(25);
+    expect(await server.ended).toEqual({ code: 0, signal: null });
   }, 60_000);
 
   test('does not wait for connections on which nothing is under way, nor for a request that has not begun', async () => {

@@ -31,7 +31,9 @@ describe('a server that is killed while clients log', () => {
         const onAnswer = (): void => {
           if (books.acknowledgements === enough) setTimeout(() => server.signal('SIGKILL'), delayMs);
         };
-        await Promise.all(Array.from({ length: workers }, (_, index) => work(server.client, books, `${index}`, onAnswer)));
+        await Promise.all(
+          Array.from({ length: workers }, (_, index) => work(server.client, books, `${index}`, onAnswer)),
+        );
         expect(await server.ended).toMatchObject({ signal: 'SIGKILL' });
         expect(books.acknowledgements).toBeGreaterThanOrEqual(enough);
       }

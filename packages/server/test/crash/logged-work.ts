@@ -97,7 +97,12 @@ function requestAt(index: number): Request {
   switch (index % 5) {
     case 1:
     case 4: {
-      const points = ['a', 'b', 'c', 'd'].map((key, place) => ({ key, timestamp: index, step: index, value: index * 10 + place }));
+      const points = ['a', 'b', 'c', 'd'].map((key, place) => ({
+        key,
+        timestamp: index,
+        step: index,
+        value: index * 10 + place,
+      }));
       const params = [{ key: `batch ${index}`, value: 'v'.repeat(100) }];
       return { kind: 'batch', points, params, tags: [{ key: `batch ${index}`, value: String(index) }] };
     }
@@ -107,7 +112,11 @@ function requestAt(index: number): Request {
       return { ...none, kind: 'tag', tags: [{ key: 'changing', value: String(index) }] };
     default:
       // Steps go back and forth, so that the latest point is not the last one.
-      return { ...none, kind: 'metric', points: [{ key: 'loss', timestamp: 1, step: (index * 7) % 25, value: index / 3 }] };
+      return {
+        ...none,
+        kind: 'metric',
+        points: [{ key: 'loss', timestamp: 1, step: (index * 7) % 25, value: index / 3 }],
+      };
   }
 }
 
@@ -150,7 +159,8 @@ async function stateOf(client: Client, { info, data }: Run): Promise<RunState> {
   const history: Record<string, string[]> = {};
   for (const key of ['a', 'b', 'c', 'd', 'loss']) {
     const { metrics = [] } = await client.metrics.getMetricHistory({ run_id: info.run_id, metric_key: key });
-    if (metrics.length > 0) history[key] = metrics.map((point) => pointText({ ...point, step: point.step ?? 0 })).sort();
+    if (metrics.length > 0)
+      history[key] = metrics.map((point) => pointText({ ...point, step: point.step ?? 0 })).sort();
   }
   return {
     history,
@@ -182,7 +192,17 @@ function stateAfter(worker: string, requests: readonly Request[]): RunState {
   return { history, latest: latest.sort(), params: pairs(params), tags: pairs(tags) };
 }
 
-function pointText({ key, timestamp, step, value }: { key: string; timestamp: number | bigint; step: number | bigint; value: number }): string {
+function pointText({
+  key,
+  timestamp,
+  step,
+  value,
+}: {
+  key: string;
+  timestamp: number | bigint;
+  step: number | bigint;
+  value: number;
+}): string {
   return `${key} ${timestamp} ${step} ${value}`;
 }
 

@@ -20,7 +20,10 @@ function prepareDatabase(sql: string, file = 'lazuli.db'): void {
 
 function tablesOf(file = 'lazuli.db'): unknown[] {
   using database = new DatabaseSync(join(dataDir, file), { readOnly: true });
-  return database.prepare('select name from sqlite_master order by name').all().map(({ name }) => name);
+  return database
+    .prepare('select name from sqlite_master order by name')
+    .all()
+    .map(({ name }) => name);
 }
 
 /** Why a server does not start on the data directory. */
@@ -47,7 +50,10 @@ describe('opening a data directory', () => {
 
   test('is refused to a second process that names the same database by its URI', async () => {
     await using _server = await startServer({ 'data-dir': dataDir });
-    const elsewhere = { 'data-dir': join(dataDir, 'elsewhere'), 'backend-store-uri': `sqlite:///${join(dataDir, 'lazuli.db')}` };
+    const elsewhere = {
+      'data-dir': join(dataDir, 'elsewhere'),
+      'backend-store-uri': `sqlite:///${join(dataDir, 'lazuli.db')}`,
+    };
     const { code, output } = await refusedStart({
       dataDir: elsewhere['data-dir'],
       flags: ['--backend-store-uri', elsewhere['backend-store-uri']],

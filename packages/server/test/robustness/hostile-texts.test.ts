@@ -37,7 +37,15 @@ const orders: readonly string[] = [
   `metrics.loss${' DESC'.repeat(size / 5)}`,
   `${'.'.repeat(size)} ASC`,
 ];
-const keys: readonly string[] = ['/'.repeat(size), '../'.repeat(size / 3), 'a/'.repeat(size / 2), '.'.repeat(size), 'é'.repeat(size), ' '.repeat(size), `${'a '.repeat(size / 2)}\n`];
+const keys: readonly string[] = [
+  '/'.repeat(size),
+  '../'.repeat(size / 3),
+  'a/'.repeat(size / 2),
+  '.'.repeat(size),
+  'é'.repeat(size),
+  ' '.repeat(size),
+  `${'a '.repeat(size / 2)}\n`,
+];
 
 describe('a hostile text is answered quickly', () => {
   let server: TestServer;
@@ -68,7 +76,10 @@ describe('a hostile text is answered quickly', () => {
   });
 
   test.each(filters)('as a filter of experiments: %s', async (_, filter) => {
-    await answeredWithin(200, 'experiments/search', { max_results: 10, filter: filter.replaceAll('tags.long', 'tags.t') });
+    await answeredWithin(200, 'experiments/search', {
+      max_results: 10,
+      filter: filter.replaceAll('tags.long', 'tags.t'),
+    });
   });
 
   test.each(orders.map((order) => [order.slice(0, 30), order]))('as an order: %s', async (_, order) => {

@@ -39,10 +39,25 @@ export const hostileTexts: readonly string[] = [
 ];
 
 export const hostileNumbers: readonly number[] = [
-  0, -0, -1, 1.5, 1e-320, 1e308, -1e308, 2 ** 31, -(2 ** 31) - 1, 2 ** 53, 2 ** 53 + 2, 2 ** 63, -(2 ** 63), 1e21,
+  0,
+  -0,
+  -1,
+  1.5,
+  1e-320,
+  1e308,
+  -1e308,
+  2 ** 31,
+  -(2 ** 31) - 1,
+  2 ** 53,
+  2 ** 53 + 2,
+  2 ** 63,
+  -(2 ** 63),
+  1e21,
 ];
 
-const proto: unknown = JSON.parse('{"__proto__":{"admin":true},"constructor":{"prototype":{"admin":true}},"run_id":["x"]}');
+const proto: unknown = JSON.parse(
+  '{"__proto__":{"admin":true},"constructor":{"prototype":{"admin":true}},"run_id":["x"]}',
+);
 
 export const hostileValue: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(null, true, false, [], {}, [[]], [null], { key: null }, proto, ['a', 1, null, {}]),

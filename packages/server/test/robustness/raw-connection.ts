@@ -25,13 +25,17 @@ export interface RawAnswer {
 export async function openRaw(port: number, host = '127.0.0.1'): Promise<RawConnection> {
   const socket = connect({ port, host, noDelay: true, allowHalfOpen: true });
   await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
-  let received = Buffer.alloc(0);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  /** With fewer bytes than this there is no whole answer. */
+  let needed = 0;
   let isClosed = false;
   let wake: () => void = () => undefined;
   const changed = (): void => wake();
   socket.on('data', (chunk) => {
-    received = Buffer.concat([received, chunk]);
-    changed();
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size >= needed) changed();
   });
   // A reset is an end like any other here.
   socket.on('error', () => undefined);
@@ -42,13 +46,33 @@ export async function openRaw(port: number, host = '127.0.0.1'): Promise<RawConn
     });
   }
 
+  function received(): Buffer {
+    if (chunks.length > 1) chunks.splice(0, chunks.length, Buffer.concat(chunks));
+    return chunks[0] ?? Buffer.alloc(0);
+  }
+
+  function takeAnswer(): RawAnswer | undefined {
+    const bytes = received();
+    const found = answerIn(bytes);
+    if (found === undefined) return undefined;
+    needed = found.end;
+    if (size < needed) return undefined;
+    chunks.splice(0, 1, bytes.subarray(found.end));
+    size -= found.end;
+    needed = 0;
+    return { ...found.head, body: bytes.toString('utf8', found.start, found.end) };
+  }
+
   async function until<T>(look: () => T | undefined, what: string, limitMs: number): Promise<T> {
     const limit = performance.now() + limitMs;
     for (;;) {
       const found = look();
       if (found !== undefined) return found;
       const left = limit - performance.now();
-      if (left <= 0) throw new Error(`No ${what} within ${limitMs} ms; received so far: ${received.toString('latin1').slice(0, 500)}`);
+      if (left <= 0)
+        throw new Error(
+          `No ${what} within ${limitMs} ms; received so far: ${received().toString('latin1').slice(0, 500)}`,
+        );
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
         wake = () => {
@@ -66,18 +90,16 @@ export async function openRaw(port: number, host = '127.0.0.1'): Promise<RawConn
     answer: (limitMs = 2_000) =>
       until(
         () => {
-          const whole = takeAnswer(received);
-          if (whole !== undefined) {
-            received = received.subarray(whole.length);
-            return whole.answer;
-          }
-          if (isClosed) throw new Error(`The server closed the connection; left over: ${JSON.stringify(received.toString('latin1').slice(0, 500))}`);
-          return undefined;
+          const whole = takeAnswer();
+          if (whole !== undefined || !isClosed) return whole;
+          const rest = JSON.stringify(received().toString('latin1').slice(0, 500));
+          throw new Error(`The server closed the connection; left over: ${rest}`);
         },
         'answer',
         limitMs,
       ),
-    closed: (limitMs = 2_000) => until(() => (isClosed ? received.toString('latin1') : undefined), 'end of the connection', limitMs),
+    closed: (limitMs = 2_000) =>
+      until(() => (isClosed ? received().toString('latin1') : undefined), 'end of the connection', limitMs),
     [Symbol.dispose]() {
       socket.destroy();
     },
@@ -92,15 +114,22 @@ export async function ask(port: number, text: string | Uint8Array, limitMs?: num
 }
 
 /** A request with a JSON body, with its framing right unless `headers` say otherwise. */
-export function request(method: string, path: string, body?: string, headers: Readonly<Record<string, string>> = {}): string {
+export function request(
+  method: string,
+  path: string,
+  body?: string,
+  headers: Readonly<Record<string, string>> = {},
+): string {
   const framing =
     body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(body)) };
-  const lines = Object.entries({ Host: '127.0.0.1', ...framing, ...headers }).map(([name, value]) => `${name}: ${value}`);
+  const lines = Object.entries({ Host: '127.0.0.1', ...framing, ...headers }).map(
+    ([name, value]) => `${name}: ${value}`,
+  );
   return [`${method} ${path} HTTP/1.1`, ...lines, '', body ?? ''].join('\r\n');
 }
 
-/** The first answer in these bytes and how many of them it takes up. */
-function takeAnswer(bytes: Buffer): { answer: RawAnswer; length: number } | undefined {
+/** The head of the first answer in these bytes, and from where to where its body goes. */
+function answerIn(bytes: Buffer): { head: Omit<RawAnswer, 'body'>; start: number; end: number } | undefined {
   const headEnd = bytes.indexOf('\r\n\r\n');
   if (headEnd < 0) return undefined;
   const head = bytes.toString('latin1', 0, headEnd);
@@ -110,7 +139,6 @@ function takeAnswer(bytes: Buffer): { answer: RawAnswer; length: number } | unde
   );
   const status = Number(statusLine.split(' ')[1]);
   const start = headEnd + 4;
-  const length = status === 204 || status === 304 || status === 100 ? 0 : Number(headers['content-length'] ?? 0);
-  if (bytes.length < start + length) return undefined;
-  return { answer: { status, headers, head, body: bytes.toString('utf8', start, start + length) }, length: start + length };
+  const length = [100, 204, 304].includes(status) ? 0 : Number(headers['content-length'] ?? 0);
+  return { head: { status, headers, head }, start, end: start + length };
 }

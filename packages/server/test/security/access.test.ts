@@ -19,13 +19,16 @@ beforeAll(async () => {
   const tokens = await openTokens(
     parseSettings({ flags: { 'data-dir': dataDir }, env: {}, workingDir: dataDir, readFile: () => '' }),
   );
-  const nobody = { workspace: { name: 'default' } } as never;
-  secrets.owner = ((await tokens.createToken({ principal: 'olivia', role: 'Owner' }, nobody)) as { secret: string }).secret;
+  secrets.owner = ((await tokens.createToken({ principal: 'olivia', role: 'Owner' })) as { secret: string }).secret;
   await tokens.close();
   server = await startServer({ 'data-dir': dataDir, auth: 'token' });
   owner = server.clientFor({ token: secrets.owner });
   for (const name of workspaces) await owner.workspaces.createWorkspace({ name });
-  const create = async (principal: string, role: 'Owner' | 'Reader' | 'Contributor', workspace?: string): Promise<string> =>
+  const create = async (
+    principal: string,
+    role: 'Owner' | 'Reader' | 'Contributor',
+    workspace?: string,
+  ): Promise<string> =>
     (await owner.apiTokens.createToken({ principal, role, ...(workspace === undefined ? {} : { workspace }) })).secret;
   secrets.reader = await create('rita', 'Reader');
   secrets.contributor = await create('carl', 'Contributor');
@@ -37,7 +40,11 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-async function ask({ method, path }: Pick<Served, 'method' | 'path'>, headers: Record<string, string> = {}, body?: unknown) {
+async function ask(
+  { method, path }: Pick<Served, 'method' | 'path'>,
+  headers: Record<string, string> = {},
+  body?: unknown,
+) {
   const sent = body ?? (method === 'GET' || method === 'HEAD' ? undefined : '{}');
   return server.request(method, path, sent, headers);
 }
@@ -71,7 +78,9 @@ describe('CVE-2025-14297, CVE-2025-15381, CVE-2026-0545, CVE-2026-2652, CVE-2026
 
   test('answers 401 before it says whether a workspace exists', async () => {
     const [there, absent] = await Promise.all(
-      ['alpha', 'absent'].map((name) => ask({ method: 'GET', path: '/api/2.0/mlflow/runs/get' }, { 'x-mlflow-workspace': name })),
+      ['alpha', 'absent'].map((name) =>
+        ask({ method: 'GET', path: '/api/2.0/mlflow/runs/get' }, { 'x-mlflow-workspace': name }),
+      ),
     );
     expect(there).toMatchObject({ status: 401, text: absent?.text });
   });
@@ -119,7 +128,11 @@ describe('CVE-2024-4263: a role that may look', () => {
     const writes = everyRoute.filter((route) => !isRead(route));
     expect(writes.length).toBeGreaterThan(30);
     const failures = await failuresOf(writes, async (route) => {
-      const { status } = await ask(route, bearer(secrets.reader), '{"name":"by rita","experiment_id":"0","experimentId":"0"}');
+      const { status } = await ask(
+        route,
+        bearer(secrets.reader),
+        '{"name":"by rita","experiment_id":"0","experimentId":"0"}',
+      );
       return status === 403 ? undefined : String(status);
     });
     expect(failures).toEqual([]);
@@ -138,7 +151,9 @@ describe('CVE-2024-4263: a role that may look', () => {
 
   test('of a contributor does not give out rights', async () => {
     const carl = server.clientFor({ token: secrets.contributor });
-    await expect(carl.apiTokens.createToken({ principal: 'carl', role: 'Owner' })).rejects.toMatchObject({ status: 403 });
+    await expect(carl.apiTokens.createToken({ principal: 'carl', role: 'Owner' })).rejects.toMatchObject({
+      status: 403,
+    });
     await expect(carl.apiTokens.revokeToken({ token_id: 'x' })).rejects.toMatchObject({ status: 403 });
     await expect(carl.experiments.createExperiment({ name: 'by carl' })).resolves.toBeDefined();
   });
@@ -162,7 +177,11 @@ describe('CVE-2026-2734, CVE-2026-3198: another workspace', () => {
       run_id: inBeta.run_id,
       datasets: [{ dataset: { name: 'beta only', digest: 'd', source_type: 't', source: 's' } }],
     });
-    const upload = { authorization: `Bearer ${secrets.ofB}`, 'x-mlflow-workspace': 'beta', 'content-type': 'text/plain' };
+    const upload = {
+      authorization: `Bearer ${secrets.ofB}`,
+      'x-mlflow-workspace': 'beta',
+      'content-type': 'text/plain',
+    };
     const path = `/api/2.0/mlflow-artifacts/artifacts/${inBeta.experiment_id}/${inBeta.run_id}/artifacts/secret.txt`;
     expect((await server.request('PUT', path, 'beta only', upload)).status).toBe(200);
   });
@@ -190,10 +209,15 @@ describe('CVE-2026-2734, CVE-2026-3198: another workspace', () => {
   test('is not told of by the list of workspaces, nor by its name', async () => {
     expect((await ofAlpha.workspaces.listWorkspaces({})).workspaces?.map(({ name }) => name)).toEqual(['alpha']);
     const [there, absent] = await Promise.all(
-      ['beta', 'absent'].map((workspace_name) => ofAlpha.workspaces.getWorkspace({ workspace_name }).catch((error: unknown) => error as Error)),
+      ['beta', 'absent'].map((workspace_name) =>
+        ofAlpha.workspaces.getWorkspace({ workspace_name }).catch((error: unknown) => error as Error),
+      ),
     );
     expect((there as Error).message.replace('beta', 'absent')).toBe((absent as Error).message);
-    for (const [method, body] of [['DELETE', undefined], ['PATCH', '{"description":"taken"}']] as const) {
+    for (const [method, body] of [
+      ['DELETE', undefined],
+      ['PATCH', '{"description":"taken"}'],
+    ] as const) {
       const { status } = await ask({ method, path: '/api/3.0/mlflow/workspaces/beta' }, bearer(secrets.ofA), body);
       expect(status).toBe(403);
     }
@@ -219,10 +243,21 @@ describe('CVE-2026-2734, CVE-2026-3198: another workspace', () => {
     const seen: string[] = [];
     for (const { method, path, endpoint } of routes) {
       const names = Object.keys(endpoint?.input.properties ?? {}).filter((name) => given[name] !== undefined);
-      const fields = Object.fromEntries(names.map((name) => [name, name === 'run_id' && path.includes('history-bulk') ? [run_id] : given[name]]));
-      const query = new URLSearchParams(Object.entries(fields).flatMap(([name, value]) => [value].flat().map((one) => [name, String(one)])));
+      const fields = Object.fromEntries(
+        names.map((name) => [name, name === 'run_id' && path.includes('history-bulk') ? [run_id] : given[name]]),
+      );
+      const query = new URLSearchParams(
+        Object.entries(fields).flatMap(([name, value]) =>
+          [value].flat().map((one): [string, string] => [name, String(one)]),
+        ),
+      );
       const inQuery = method === 'GET' || method === 'HEAD' || method === 'DELETE';
-      const { text } = await server.request(method, inQuery ? `${path}?${query}` : path, inQuery ? undefined : fields, headers);
+      const { text } = await server.request(
+        method,
+        inQuery ? `${path}?${query.toString()}` : path,
+        inQuery ? undefined : fields,
+        headers,
+      );
       if (/beta only|4711|"name":"first of beta"/.test(text)) seen.push(`${method} ${path}: ${text}`);
     }
     expect(seen).toEqual([]);
@@ -246,7 +281,12 @@ describe('a token that has had its time', () => {
 
 test('without authentication a wrong token is refused all the same, and an address that others reach is not listened on', async () => {
   await using open = await startServer();
-  const { status } = await open.request('GET', '/api/2.0/mlflow/experiments/get?experiment_id=0', undefined, bearer(secrets.owner));
+  const { status } = await open.request(
+    'GET',
+    '/api/2.0/mlflow/experiments/get?experiment_id=0',
+    undefined,
+    bearer(secrets.owner),
+  );
   expect(status).toBe(401);
   await expect(startServer({ host: '0.0.0.0' })).rejects.toThrow(/0\.0\.0\.0.*can be reached from other machines/);
 });

@@ -13,7 +13,9 @@ export interface Served {
 export const everyRoute: readonly Served[] = [
   ...Object.values(contract).flatMap((group) => Object.values<Endpoint>(group).flatMap(servedBy)),
   ...Object.values(transfers).flatMap(({ method, path, actions }) =>
-    ['/api', '/ajax-api'].flatMap((prefix) => withHead({ method, path: filled(prefix + path), actions, scope: 'workspace', endpoint: undefined })),
+    ['/api', '/ajax-api'].flatMap((prefix) =>
+      withHead({ method, path: filled(prefix + path), actions, scope: 'workspace', endpoint: undefined }),
+    ),
   ),
   ...withHead({
     method: 'GET',

@@ -60,7 +60,10 @@ const refused: readonly (readonly [attack: string, location: string])[] = [
 describe.each(refused)('%s', (attack, template) => {
   test('is refused as the location of an experiment, and nothing is stored or connected to', async () => {
     const artifact_location = template.replaceAll('<trap>', trapAddress);
-    for (const body of [{ name: attack, artifact_location }, { name: attack, artifactLocation: artifact_location }]) {
+    for (const body of [
+      { name: attack, artifact_location },
+      { name: attack, artifactLocation: artifact_location },
+    ]) {
       const { status, json } = await server.request('POST', '/api/2.0/mlflow/experiments/create', body);
       expect({ status, json }).toMatchObject({ status: 400, json: { error_code: 'INVALID_PARAMETER_VALUE' } });
     }
@@ -80,7 +83,10 @@ describe.each(refused)('%s', (attack, template) => {
       expect(status).toBe(400);
     }
     const names = (await server.client.workspaces.listWorkspaces({})).workspaces ?? [];
-    expect(names.map(({ name, default_artifact_root: root }) => `${name} ${root ?? ''}`)).toEqual(['default ', 'rooted ']);
+    expect(names.map(({ name, default_artifact_root: root }) => `${name} ${root ?? ''}`)).toEqual([
+      'default ',
+      'rooted ',
+    ]);
     expect(caught).toBe(0);
   });
 });
@@ -97,7 +103,10 @@ describe('a location that is kept without being used', () => {
     'file:///etc',
   ])('%s leads to no connection and no file of the server', async (template) => {
     const artifact_location = template.replaceAll('<trap>', trapAddress);
-    const { status, json } = await server.request('POST', '/api/2.0/mlflow/experiments/create', { name: template, artifact_location });
+    const { status, json } = await server.request('POST', '/api/2.0/mlflow/experiments/create', {
+      name: template,
+      artifact_location,
+    });
     expect(status).toBe(200);
     const { experiment_id } = json as { experiment_id: string };
     const { run } = await server.client.runs.createRun({ experiment_id, start_time: 1 });
@@ -118,19 +127,31 @@ describe('a location that is kept without being used', () => {
 
   test('nor does any other text that looks like an address', async () => {
     const address = `http://${trapAddress}/x`;
-    const { run } = await server.client.runs.createRun({ experiment_id: '0', start_time: 1, run_name: address, user_id: address });
+    const { run } = await server.client.runs.createRun({
+      experiment_id: '0',
+      start_time: 1,
+      run_name: address,
+      user_id: address,
+    });
     const { run_id } = run.info;
     await server.client.runs.logBatch({
       run_id,
       params: [{ key: 'url', value: address }],
-      tags: ['mlflow.source.git.repoURL', 'mlflow.source.name', 'mlflow.log-model.history'].map((key) => ({ key, value: address })),
+      tags: ['mlflow.source.git.repoURL', 'mlflow.source.name', 'mlflow.log-model.history'].map((key) => ({
+        key,
+        value: address,
+      })),
     });
     const dataset = { name: address, digest: 'd', source_type: 'http', source: address };
     await server.client.runs.logInputs({ run_id, datasets: [{ dataset }], models: [{ model_id: address }] });
     await server.client.runs.getRun({ run_id });
     await server.client.runs.searchDatasets({ experiment_ids: ['0'] });
     await server.request('GET', `/get-artifact?run_id=${run_id}&path=${address}`);
-    await server.request('GET', `/${address}`, undefined, { referer: address, 'x-forwarded-host': trapAddress, forwarded: `host=${trapAddress}` });
+    await server.request('GET', `/${address}`, undefined, {
+      referer: address,
+      'x-forwarded-host': trapAddress,
+      forwarded: `host=${trapAddress}`,
+    });
     expect(caught).toBe(0);
   });
 

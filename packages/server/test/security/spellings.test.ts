@@ -18,7 +18,12 @@ afterAll(() => server[Symbol.asyncDispose]());
 
 const state = async (): Promise<unknown> => [
   await server.client.experiments.searchExperiments({ max_results: 1000, view_type: 'ALL' }),
-  (await server.client.runs.searchRuns({ experiment_ids: [mine.experiment_id, other.experiment_id], run_view_type: 'ALL' })).runs,
+  (
+    await server.client.runs.searchRuns({
+      experiment_ids: [mine.experiment_id, other.experiment_id],
+      run_view_type: 'ALL',
+    })
+  ).runs,
 ];
 
 const spelled = Object.values(contract).flatMap((group) =>
@@ -37,14 +42,24 @@ describe('a field in both spellings', () => {
     for (const { method, path, name } of spelled) {
       const camel = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
       const url = path.replaceAll(/\{\*?\w+\}/g, 'default');
-      const needed = { key: 'k', value: '1', name: 'n', principal: 'p', role: 'Owner', metric_key: 'k', timestamp: '1', experiment_id: '1' };
+      const needed = {
+        key: 'k',
+        value: '1',
+        name: 'n',
+        principal: 'p',
+        role: 'Owner',
+        metric_key: 'k',
+        timestamp: '1',
+        experiment_id: '1',
+      };
       const both = { ...needed, [name]: mine.run_id, [camel]: other.run_id };
       const answer =
         method === 'GET' || method === 'DELETE'
-          ? await server.request(method, `${url}?${new URLSearchParams(both)}`)
+          ? await server.request(method, `${url}?${new URLSearchParams(both).toString()}`)
           : await server.request(method, url, both);
       const { message = '' } = answer.json as { message?: string };
-      if (answer.status !== 400 || !message.includes(`both '${name}' and '${camel}'`)) failures.push(`${method} ${url} ${name}: ${answer.text}`);
+      if (answer.status !== 400 || !message.includes(`both '${name}' and '${camel}'`))
+        failures.push(`${method} ${url} ${name}: ${answer.text}`);
     }
     expect(failures).toEqual([]);
     expect(await state()).toEqual(before);
@@ -52,7 +67,10 @@ describe('a field in both spellings', () => {
 
   test('is refused inside lists as well', async () => {
     const tokens = [{ dataset: { name: 'n', digest: 'd', source_type: 'a', sourceType: 'b', source: 's' } }];
-    const { status } = await server.request('POST', '/api/2.0/mlflow/runs/log-inputs', { run_id: mine.run_id, datasets: tokens });
+    const { status } = await server.request('POST', '/api/2.0/mlflow/runs/log-inputs', {
+      run_id: mine.run_id,
+      datasets: tokens,
+    });
     expect(status).toBe(400);
   });
 });
@@ -117,11 +135,21 @@ describe('a property that objects have from birth', () => {
       const { run_id } = mine;
       const body = `{"${name}": {"run_id": "${other.run_id}", "admin": true}, "run_id": "${run_id}", "key": "${name}", "value": "x"}`;
       expect((await server.request('POST', '/api/2.0/mlflow/runs/set-tag', body)).status).toBe(200);
-      expect((await server.request('POST', '/api/2.0/mlflow/runs/log-batch', `{"${name}": {"run_id": "${run_id}"}}`)).status).toBe(400);
-      await server.client.runs.logBatch({ run_id, params: [{ key: name, value: 'x' }], metrics: [{ key: name, value: 1, timestamp: 1 }] });
+      expect(
+        (await server.request('POST', '/api/2.0/mlflow/runs/log-batch', `{"${name}": {"run_id": "${run_id}"}}`)).status,
+      ).toBe(400);
+      await server.client.runs.logBatch({
+        run_id,
+        params: [{ key: name, value: 'x' }],
+        metrics: [{ key: name, value: 1, timestamp: 1 }],
+      });
       const { run } = await server.client.runs.getRun({ run_id });
-      for (const list of [run.data.tags, run.data.params, run.data.metrics]) expect(list?.map(({ key }) => key)).toContain(name);
-      const found = await server.client.runs.searchRuns({ experiment_ids: [mine.experiment_id], filter: `params.${name} = 'x' AND metrics.${name} = 1` });
+      for (const list of [run.data.tags, run.data.params, run.data.metrics])
+        expect(list?.map(({ key }) => key)).toContain(name);
+      const found = await server.client.runs.searchRuns({
+        experiment_ids: [mine.experiment_id],
+        filter: `params.${name} = 'x' AND metrics.${name} = 1`,
+      });
       expect(found.runs).toHaveLength(1);
       expect(({} as Record<string, unknown>)['admin']).toBeUndefined();
     },
