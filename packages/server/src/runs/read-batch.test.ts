@@ -50,7 +50,8 @@ const body = fc.record(
 
 /** JSON with bigints written as the numbers that they are. */
 function toJson(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? JSON.rawJSON(String(item)) : item));
+  const marked = JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? `bigint:${item}` : item));
+  return marked.replace(/"bigint:(-?\d+)"/g, '$1');
 }
 
 function outcomeOf<T>(work: () => T): T | string {

@@ -128,8 +128,8 @@ export function latestMetric(
 /** Rows of an index that hold every run which a comparison selects, each run once. */
 export interface RunsByIndex {
   readonly rows: Sql;
-  /** The comparison that the rows answer whole: it need not be asked again. */
-  readonly settles: Comparison<RunEntity>;
+  /** The comparison that the rows answer whole, where they answer one: it need not be asked again. */
+  readonly settles?: Comparison<RunEntity>;
 }
 
 /** The index rows that a comparison leads to, or undefined where no index knows. */

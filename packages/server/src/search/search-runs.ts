@@ -126,7 +126,7 @@ async function findRuns(search: Search): Promise<FoundRun[]> {
       from: sql`(${driver.rows}) d cross join runs r`,
       where: sql`r.run_key = d.run_key`,
       runKey: sql`d.run_key`,
-      settled: driver.settles,
+      ...(driver.settles === undefined ? {} : { settled: driver.settles }),
     });
   }
   return walk === undefined ? select(search, everyRun) : walk();
