@@ -7,11 +7,11 @@
 set -euo pipefail
 
 uri=${MLFLOW_TRACKING_URI:-http://127.0.0.1:5000}
-headers=(--header 'Content-Type: application/json')
-if [[ -n ${MLFLOW_TRACKING_TOKEN:-} ]]; then headers+=(--header "Authorization: Bearer $MLFLOW_TRACKING_TOKEN"); fi
+options=(--silent --show-error --fail)
+if [[ -n ${MLFLOW_TRACKING_TOKEN:-} ]]; then options+=(--header "Authorization: Bearer $MLFLOW_TRACKING_TOKEN"); fi
 
 post() {
-  curl --silent --show-error --fail-with-body "${headers[@]}" --data "$2" "$uri/api/2.0/mlflow/$1"
+  curl "${options[@]}" --header 'Content-Type: application/json' --data "$2" "$uri/api/2.0/mlflow/$1"
 }
 
 # The value of a text field in a JSON answer; jq does this better where it is installed.
@@ -28,10 +28,8 @@ for step in 1 2 3; do
   post runs/log-metric "{\"run_id\": \"$run\", \"key\": \"loss\", \"value\": 0.$((9 - step)), \"step\": $step, \"timestamp\": $now}" > /dev/null
 done
 
-echo 'logged with curl' > "${TMPDIR:-/tmp}/note-$run.txt"
-curl --silent --show-error --fail-with-body "${headers[@]:2}" --upload-file "${TMPDIR:-/tmp}/note-$run.txt" \
-  "$uri/api/2.0/mlflow-artifacts/artifacts/$experiment/$run/artifacts/note.txt"
-rm "${TMPDIR:-/tmp}/note-$run.txt"
+echo 'logged with curl' |
+  curl "${options[@]}" --upload-file - "$uri/api/2.0/mlflow-artifacts/artifacts/$experiment/$run/artifacts/note.txt"
 
 post runs/update "{\"run_id\": \"$run\", \"status\": \"FINISHED\", \"end_time\": $now}" > /dev/null
 

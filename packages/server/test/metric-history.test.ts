@@ -132,9 +132,15 @@ onEveryEngine(
       'nope',
     ].sort();
     const bulk = async (more: object = {}) =>
-      ((await client.metrics.getMetricHistoryBulk({ run_id: ids, metric_key: 'm', ...more })).metrics ?? []).map(
-        ({ run_id, timestamp }) => [run_id, timestamp],
-      );
+      (
+        (
+          await client.metrics.getMetricHistoryBulk({
+            run_id: [...ids].reverse().concat(ids),
+            metric_key: 'm',
+            ...more,
+          })
+        ).metrics ?? []
+      ).map(({ run_id, timestamp }) => [run_id, timestamp]);
     const all = await bulk();
     expect(all.map(([run_id]) => run_id)).toEqual(ids.filter((id) => id !== 'nope').flatMap((id) => [id, id]));
     expect(await bulk({ max_results: 3 })).toEqual(all.slice(0, 3));

@@ -90,6 +90,7 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
   let nextSeq = 1;
   let timer: NodeJS.Timeout | undefined;
   let passing: Promise<void> | undefined;
+  let closed = false;
 
   function note(series: readonly SeriesPoints[]): void {
     for (const one of series) {
@@ -102,6 +103,7 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
       }
       unsettledCount += one.values.length;
     }
+    if (closed) return;
     timer ??= setTimeout(() => {
       timer = undefined;
       // What fails here stays in memory and in the log; the next pass takes it along.
@@ -205,8 +207,15 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
     },
     async close() {
       clearTimeout(timer);
-      await passing;
-      await settleAll();
+      try {
+        await passing;
+        await settleAll();
+      } catch {
+        // On a full disk a server must stop all the same; what is left in the log is settled by the next one.
+      }
+      clearTimeout(timer);
+      timer = undefined;
+      closed = true;
     },
   };
 }
