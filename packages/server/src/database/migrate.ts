@@ -12,32 +12,37 @@ const sqliteTypes: ColumnTypes = {
   indexedText: (column) => column,
 };
 
-/** Brings a SQLite database to this program's schema, each step in its own transaction. */
-export function migrate({ raw, all }: SqliteConnection): void {
-  const tables = all(`select name from sqlite_master where type = 'table'`, []).map((row) => row['name']);
-  if (!tables.includes('schema_versions')) {
-    if (tables.includes('alembic_version')) {
-      throw new Error(
-        `This database was made by MLflow's own server; Lazuli does not open it. Name another file with --backend-store-uri, or leave it out for Lazuli's own.`,
-      );
-    }
-    if (tables.length > 0) {
-      throw new Error(
-        `This database holds tables of another program (${tables.slice(0, 3).join(', ')} …); Lazuli does not open it.`,
-      );
-    }
-    raw.exec(
-      'create table schema_versions (version integer primary key, name text not null, applied_time integer not null)',
-    );
-  }
-  const [row] = all('select coalesce(max(version), 0) as version from schema_versions', []);
-  const present = Number(row?.['version']);
-  const newest = migrations.at(-1)?.version ?? 0;
-  if (present > newest) {
+/** Refuses a database of another program or of a newer one of ours. Reads only, so that such a database stays as it was. */
+export function checkOrigin({ all }: Pick<SqliteConnection, 'all'>): void {
+  const tables = tablesOf(all);
+  if (tables.includes('schema_versions')) {
+    const present = schemaVersion(all);
+    if (present <= newest) return;
     throw new Error(
       `This database has schema version ${present}, and this Lazuli knows versions up to ${newest}: start the newer Lazuli that made it.`,
     );
   }
+  if (tables.includes('alembic_version')) {
+    throw new Error(
+      `This database was made by MLflow's own server; Lazuli does not open it. Name another file with --backend-store-uri, or leave it out for Lazuli's own.`,
+    );
+  }
+  if (tables.length > 0) {
+    throw new Error(
+      `This database holds tables of another program (${tables.slice(0, 3).join(', ')} …); Lazuli does not open it.`,
+    );
+  }
+}
+
+/** Brings a SQLite database to this program's schema, each step in its own transaction. */
+export function migrate({ raw, all }: SqliteConnection): void {
+  checkOrigin({ all });
+  if (tablesOf(all).length === 0) {
+    raw.exec(
+      'create table schema_versions (version integer primary key, name text not null, applied_time integer not null)',
+    );
+  }
+  const present = schemaVersion(all);
   for (const step of migrations.filter(({ version }) => version > present)) {
     raw.exec('begin immediate');
     try {
@@ -49,4 +54,15 @@ export function migrate({ raw, all }: SqliteConnection): void {
       throw error;
     }
   }
+}
+
+const newest = migrations.at(-1)?.version ?? 0;
+
+function tablesOf(all: SqliteConnection['all']): string[] {
+  return all(`select name from sqlite_master where type = 'table'`, []).map((row) => String(row['name']));
+}
+
+function schemaVersion(all: SqliteConnection['all']): number {
+  const [row] = all('select coalesce(max(version), 0) as version from schema_versions', []);
+  return Number(row?.['version']);
 }

@@ -1,8 +1,8 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Engine, Transaction } from './engine.ts';
-import { migrate } from './migrate.ts';
+import { checkOrigin, migrate } from './migrate.ts';
 import { createMutex } from './mutex.ts';
 import { createReaderPool } from './reader-pool.ts';
 import { inSnapshot, openSqliteConnection, sqliteFailure } from './sqlite-connection.ts';
@@ -23,6 +23,8 @@ export async function openSqlite({ path, readerThread }: SqliteOptions): Promise
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const lock = lockFolder(dirname(path));
   try {
+    // A connection that writes changes the journal's mode, so whose database it is has to be known before.
+    if (existsSync(path)) readOrigin(path);
     const writer = openSqliteConnection(path, 'write');
     migrate(writer);
     const reader = openSqliteConnection(path, 'read');
@@ -74,6 +76,15 @@ export async function openSqlite({ path, readerThread }: SqliteOptions): Promise
     // SQLite's own words do not say which file they are about.
     if (!(error instanceof Error) || !('errcode' in error)) throw error;
     throw new Error(`The database ${path} cannot be opened: ${error.message}.`, { cause: error });
+  }
+}
+
+function readOrigin(path: string): void {
+  const connection = openSqliteConnection(path, 'read');
+  try {
+    checkOrigin(connection);
+  } finally {
+    connection.close();
   }
 }
 

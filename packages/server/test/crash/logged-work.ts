@@ -103,7 +103,10 @@ function requestAt(index: number): Request {
         step: index,
         value: index * 10 + place,
       }));
-      const params = Array.from({ length: 10 }, (_, place) => ({ key: `batch ${index} ${place}`, value: 'v'.repeat(100) }));
+      const params = Array.from({ length: 10 }, (_, place) => ({
+        key: `batch ${index} ${place}`,
+        value: 'v'.repeat(100),
+      }));
       return { kind: 'batch', points, params, tags: [{ key: `batch ${index}`, value: String(index) }] };
     }
     case 2:

@@ -258,12 +258,14 @@ describe('CVE-2026-2734, CVE-2026-3198: another workspace', () => {
         inQuery ? undefined : fields,
         headers,
       );
-      // What names one thing must not find it; what lists things has none to list.
+      // What names one thing must not find it; what lists things has none of these to list.
       const namesOne = ['run_id', 'run_uuid', 'experiment_id'].some((name) => typeof fields[name] === 'string');
-      const isNothing = text === '{}' || text === '';
       const isRefused = status === 404 || status === 400;
-      if (namesOne ? !isRefused : !isRefused && !isNothing) seen.push(`${method} ${path}: ${status} ${text}`);
+      // *MLflow: the history of a run that is not there is empty.*
+      const isEmpty = method !== 'POST' && path.includes('/metrics/get-history') && ['', '{}'].includes(text);
+      if (namesOne && !isRefused && !isEmpty) seen.push(`${method} ${path}: ${status} ${text}`);
       if (/beta only|4711|"name":"first of beta"/.test(text)) seen.push(`${method} ${path}: ${text}`);
+      if (status < 300 && text.includes(run_id)) seen.push(`${method} ${path}: ${text}`);
     }
     expect(seen).toEqual([]);
     const download = `/api/2.0/mlflow-artifacts/artifacts/${experiment_id}/${run_id}/artifacts/secret.txt`;
