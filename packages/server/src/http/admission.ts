@@ -1,5 +1,5 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { MlflowError } from '@lazuli/contract';
-import type { FastifyRequest } from 'fastify';
 import type { Authenticator } from '../access/authenticate.ts';
 import type { Caller, Principal, WorkspaceRef } from '../access/caller.ts';
 import { decide, mayRead, type Actions, type DecisionScope } from '../access/decide.ts';
@@ -9,7 +9,13 @@ import { decide, mayRead, type Actions, type DecisionScope } from '../access/dec
  * they may do one of these actions there.
  */
 export interface Admission {
-  admit(request: FastifyRequest, actions: Actions, scope: DecisionScope): Caller | Promise<Caller>;
+  admit(request: AdmittedRequest, actions: Actions, scope: DecisionScope): Caller | Promise<Caller>;
+}
+
+export interface AdmittedRequest {
+  readonly headers: IncomingHttpHeaders;
+  /** Who calls, noted as soon as it is known, for the log; undefined until then. */
+  caller: Caller | undefined;
 }
 
 export interface AddressedWorkspaces {
@@ -19,13 +25,12 @@ export interface AddressedWorkspaces {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who calls; undefined until the request is admitted. */
     caller: Caller | undefined;
   }
 }
 
 export function createAdmission(authenticator: Authenticator, workspaces: AddressedWorkspaces): Admission {
-  function permitted(request: FastifyRequest, caller: Caller, actions: Actions, scope: DecisionScope): Caller {
+  function permitted(request: AdmittedRequest, caller: Caller, actions: Actions, scope: DecisionScope): Caller {
     request.caller = caller;
     decide(caller, actions, scope);
     return caller;
@@ -33,7 +38,7 @@ export function createAdmission(authenticator: Authenticator, workspaces: Addres
 
   /** Nearly always the workspace is known already, and a turn of the microtask queue is saved. */
   function inWorkspace(
-    request: FastifyRequest,
+    request: AdmittedRequest,
     principal: Principal,
     actions: Actions,
     scope: DecisionScope,
@@ -56,7 +61,7 @@ export function createAdmission(authenticator: Authenticator, workspaces: Addres
 
 /** *MLflow: the header X-MLFLOW-WORKSPACE names the workspace; blank or absent, it is the default one.* */
 function addressed(
-  { headers }: FastifyRequest,
+  { headers }: AdmittedRequest,
   principal: Principal,
   workspaces: AddressedWorkspaces,
 ): WorkspaceRef | Promise<WorkspaceRef> {

@@ -1,3 +1,4 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { contract, MlflowError, routesOf, transfers, type Contract, type Endpoint } from '@lazuli/contract';
 import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Authenticator } from '../access/authenticate.ts';
@@ -6,10 +7,13 @@ import type { ArtifactTransfers } from '../artifacts/artifact-transfers.ts';
 import { createAdmission, type AddressedWorkspaces } from './admission.ts';
 import { artifactTransferRoutes } from './artifact-transfer.ts';
 import { safetyHeaders, watchConnections } from './connections.ts';
-import { endpointRoutes } from './endpoint-route.ts';
+import { answerOf, endpointRoutes, routerPath } from './endpoint-route.ts';
 import { sendError } from './error-response.ts';
 import type { HostGuard } from './host-guard.ts';
+import { createBodyWatch } from './body-watch.ts';
+import { createHotLane, type HotEndpoint } from './hot-lane.ts';
 import { takeJsonText } from './json-text.ts';
+import { logRequest } from './request-log.ts';
 import type { WelcomePage } from './welcome-page.ts';
 
 /** What a server answers with, handed over by the composition: this room imports no store. */
@@ -34,8 +38,11 @@ export interface AppParts {
 const keepAliveMs = 75_000;
 
 export async function createApp(parts: AppParts): Promise<FastifyInstance> {
+  let requests = 0;
+  const nextRequestId = (): string => `req-${(++requests).toString(36)}`;
   const app = fastify({
     loggerInstance: parts.logger,
+    genReqId: nextRequestId,
     logController: new LogController({ disableRequestLogging: true }),
     // One line a request, written below, names the request itself: a logger for each would cost more than the line.
     childLoggerFactory: (logger) => logger,
@@ -70,12 +77,17 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   });
   guardEveryRequest(app, parts);
   const admission = createAdmission(parts.authenticator, parts.workspaces);
+  const bodies = createBodyWatch();
+  app.addHook('onClose', (_app, done) => {
+    bodies.close();
+    done();
+  });
   const paths = methodsByPath();
 
   await app.register(
     async (prefixed) => {
       await prefixed.register(async (api) => {
-        takeJsonText(api);
+        takeJsonText(api, bodies);
         for (const noun of Object.keys(contract) as (keyof Contract)[]) {
           endpointRoutes(api, contract[noun], parts.handlers[noun] as never, admission);
         }
@@ -94,7 +106,31 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     },
     { prefix: parts.staticPrefix },
   );
+  const hotLane = createHotLane({ ...parts, endpoints: hotEndpoints(parts), admission, bodies, nextRequestId });
+  leadPast(app, (request, response) => hotLane.take(request, response));
   return app;
+}
+
+/** What training loops send: the logging verbs, which share commits, too. */
+const hotNames = ['createRun', 'logMetric', 'logParam', 'setTag', 'logBatch'] as const;
+
+function hotEndpoints({ handlers, staticPrefix }: AppParts): HotEndpoint[] {
+  return hotNames.map((name) => ({
+    paths: routesOf(contract.runs[name]).map(({ path }) => staticPrefix + path),
+    definition: contract.runs[name],
+    answer: answerOf(contract.runs[name], handlers.runs[name]),
+  }));
+}
+
+/** Lets `take` have each request first; what it leaves is the framework's. */
+function leadPast(app: FastifyInstance, take: (request: IncomingMessage, response: ServerResponse) => boolean): void {
+  const [framework, ...watchers] = app.server.listeners('request') as RequestListener[];
+  if (framework === undefined) throw new TypeError('The framework listens for requests.');
+  app.server.removeAllListeners('request');
+  for (const watcher of watchers) app.server.on('request', watcher);
+  app.server.on('request', (request, response) => {
+    if (!take(request, response)) framework(request, response);
+  });
 }
 
 /** Before anything else of a request: is it meant for this server; after it: one line in the log. */
@@ -110,17 +146,14 @@ function guardEveryRequest(app: FastifyInstance, { hostGuard }: AppParts): void 
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {
-    const { url = '' } = request.raw;
-    const query = url.indexOf('?');
-    request.log.info({
-      reqId: request.id,
-      method: request.method,
-      // Without the query: it may hold what a user typed.
-      path: query < 0 ? url : url.slice(0, query),
+    const { id, method, caller, raw } = request;
+    logRequest(request.log, {
+      id,
+      method,
+      url: raw.url ?? '',
       status: reply.statusCode,
-      ms: Math.round(reply.elapsedTime * 100) / 100,
-      principal: request.caller?.principal.name,
-      workspace: request.caller?.workspace.name,
+      ms: reply.elapsedTime,
+      caller,
     });
     done();
   });
@@ -129,7 +162,7 @@ function guardEveryRequest(app: FastifyInstance, { hostGuard }: AppParts): void 
 function methodsByPath(): Map<string, Set<string>> {
   const methods = new Map<string, Set<string>>();
   const note = (path: string, method: string): void => {
-    const url = path.replace(/\{\*\w+\}/, '*').replaceAll(/\{(\w+)\}/g, ':$1');
+    const url = routerPath(path);
     methods.set(url, (methods.get(url) ?? new Set()).add(method));
   };
   for (const group of Object.values(contract)) {

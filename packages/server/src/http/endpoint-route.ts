@@ -14,6 +14,21 @@ import { JsonBody, type Caller, type Handler, type Handlers, type TextHandler } 
 import type { Admission } from './admission.ts';
 import { checkContentType } from './json-text.ts';
 
+/** What an endpoint reads of a request. */
+export interface Message {
+  readonly method: string;
+  readonly url: string;
+  /** The body; empty where there is none. */
+  readonly text: string;
+  /** The fields that stand in the path. */
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** From a message to the text of its answer. */
+export type Answer = (message: Message, caller: Caller) => Promise<string | Uint8Array>;
+
+export type AnyHandler = Handler<Endpoint> | TextHandler<Endpoint>;
+
 /** The routes of a group of endpoints: admit the caller, read the input, call the handler, write what it returns. */
 export function endpointRoutes<Group extends EndpointGroup, FromText extends keyof Group>(
   app: FastifyInstance,
@@ -23,20 +38,20 @@ export function endpointRoutes<Group extends EndpointGroup, FromText extends key
 ): void {
   for (const name of Object.keys(group)) {
     const definition = group[name] as Endpoint;
-    const answer = answerer(definition, handlers[name] as unknown as Handler<Endpoint> | TextHandler<Endpoint>);
+    const answer = answerOf(definition, handlers[name] as unknown as AnyHandler);
     for (const { method, path } of routesOf(definition)) {
       app.route({
         method: method === 'GET' ? ['GET', 'HEAD'] : method,
-        url: path.replace(/\{\*\w+\}/, '*').replaceAll(/\{(\w+)\}/g, ':$1'),
+        url: routerPath(path),
         onRequest: (request, _reply, done) => {
-          checkContentType(request);
+          checkContentType(request.method, request.headers);
           const admitted = admission.admit(request, definition.actions, definition.scope ?? 'workspace');
           // A hook that waits for nothing saves a promise.
           if (admitted instanceof Promise) admitted.then(() => done(), done);
           else done();
         },
         handler: async (request, reply) => {
-          const body = await answer(request, request.caller as Caller);
+          const body = await answer(messageOf(request), request.caller as Caller);
           if (definition.status !== undefined) reply.code(definition.status);
           if (definition.status === 204) return reply.send();
           return reply.header('content-type', 'application/json').send(body);
@@ -46,17 +61,22 @@ export function endpointRoutes<Group extends EndpointGroup, FromText extends key
   }
 }
 
-function answerer(definition: Endpoint, handler: Handler<Endpoint> | TextHandler<Endpoint>) {
+/** A path of the contract as the router spells it. */
+export function routerPath(path: string): string {
+  return path.replace(/\{\*\w+\}/, '*').replaceAll(/\{(\w+)\}/g, ':$1');
+}
+
+export function answerOf(definition: Endpoint, handler: AnyHandler): Answer {
   const write = compileWriter(definition.output);
   const call = typeof handler === 'function' ? callWithInput(definition, handler) : callWithText(handler);
-  return async (request: FastifyRequest, caller: Caller): Promise<string | Uint8Array> => {
-    const output = await call(request, caller);
+  return async (message, caller) => {
+    const output = await call(message, caller);
     return output instanceof JsonBody ? output.bytes : write(output);
   };
 }
 
 function callWithText(handler: TextHandler<Endpoint>) {
-  return (request: FastifyRequest, caller: Caller) => handler.fromText(bodyOf(request), caller);
+  return ({ text }: Message, caller: Caller) => handler.fromText(text, caller);
 }
 
 function callWithInput(definition: Endpoint, handler: Handler<Endpoint>) {
@@ -66,41 +86,36 @@ function callWithInput(definition: Endpoint, handler: Handler<Endpoint>) {
     param: rest === '*' ? '*' : (name as string),
   }));
   if (parameters.length > 0) {
-    return (request: FastifyRequest, caller: Caller) => {
-      const path = request.params as Record<string, string>;
-      const given = { ...otherFields(request) };
-      for (const { name, param } of parameters) given[name] = path[param];
+    return (message: Message, caller: Caller) => {
+      const given = { ...otherFields(message) };
+      for (const { name, param } of parameters) given[name] = message.params[param];
       return handler(read(given), caller);
     };
   }
-  return (request: FastifyRequest, caller: Caller) => handler(readInput(definition, read, request), caller);
+  return (message: Message, caller: Caller) => handler(readInput(definition, read, message), caller);
 }
 
 /** *MLflow reads GET requests from the query; where that is empty, from a JSON body.* */
-function readInput<Input extends Endpoint['input']>(
-  definition: Endpoint,
-  read: ReadInput<Input>,
-  request: FastifyRequest,
-) {
-  const query = request.method === 'GET' || request.method === 'HEAD' ? queryOf(request) : '';
+function readInput<Input extends Endpoint['input']>(definition: Endpoint, read: ReadInput<Input>, message: Message) {
+  const query = message.method === 'GET' || message.method === 'HEAD' ? queryOf(message) : '';
   return query === ''
-    ? readJson(read, bodyOf(request))
+    ? readJson(read, message.text)
     : readQuery(definition.input as Input, read, new URLSearchParams(query));
 }
 
 /** The fields that stand beside those in the path: in the body, or in the query where there is no body. */
-function otherFields(request: FastifyRequest): Record<string, unknown> {
-  const body = bodyOf(request);
-  const parsed = body === '' ? undefined : parseJson(body);
+function otherFields(message: Message): Record<string, unknown> {
+  const parsed = message.text === '' ? undefined : parseJson(message.text);
   const fields = typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {};
-  return { ...Object.fromEntries(new URLSearchParams(queryOf(request))), ...fields };
+  return { ...Object.fromEntries(new URLSearchParams(queryOf(message))), ...fields };
 }
 
-function bodyOf({ body }: FastifyRequest): string {
-  return typeof body === 'string' ? body : '';
+function messageOf({ method, body, params, raw: { url = '' } }: FastifyRequest): Message {
+  const text = typeof body === 'string' ? body : '';
+  return { method, url, text, params: params as Record<string, string> };
 }
 
-function queryOf({ raw: { url = '' } }: FastifyRequest): string {
+function queryOf({ url }: Message): string {
   const mark = url.indexOf('?');
   return mark < 0 ? '' : url.slice(mark + 1);
 }

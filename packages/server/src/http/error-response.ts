@@ -1,34 +1,51 @@
 import { MlflowError } from '@lazuli/contract';
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyBaseLogger, FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { authenticateChallenge } from '../access/authenticate.ts';
+
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
 
 /**
  * Turns whatever was thrown into an answer, and is alone in doing so. What is not an `MlflowError` and not the web
  * framework's own refusal is a defect: the caller learns nothing of it but the request's number, the log everything.
  */
-export function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const error = toMlflowError(thrown, request);
+export function answerToError(thrown: unknown, requestId: string, logger: FastifyBaseLogger): ErrorAnswer {
+  const error = toMlflowError(thrown, requestId);
   if (error.status >= 500 && !(thrown instanceof MlflowError && thrown.cause === undefined)) {
-    request.log.error({ reqId: request.id, err: thrown }, 'request failed');
+    logger.error({ reqId: requestId, err: thrown }, 'request failed');
   }
-  if (error.status === 401) reply.header('www-authenticate', authenticateChallenge);
-  if (error.status === 503) reply.header('retry-after', '1');
-  return reply.code(error.status).type('application/json').send(JSON.stringify(error));
+  return {
+    status: error.status,
+    headers: {
+      'content-type': 'application/json',
+      ...(error.status === 401 ? { 'www-authenticate': authenticateChallenge } : {}),
+      ...(error.status === 503 ? { 'retry-after': '1' } : {}),
+    },
+    body: JSON.stringify(error),
+  };
 }
 
-function toMlflowError(thrown: unknown, request: FastifyRequest): MlflowError {
+export function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { status, headers, body } = answerToError(asBodyError(thrown, request), request.id, request.log);
+  return reply.code(status).headers(headers).send(body);
+}
+
+export function bodyTooLarge(limit: number): MlflowError {
+  const message = `The request body is larger than the ${limit} bytes that this server takes.`;
+  return new MlflowError('BAD_REQUEST', message, { status: 413 });
+}
+
+function asBodyError(thrown: unknown, request: FastifyRequest): unknown {
+  const { code } = thrown as Partial<FastifyError>;
+  return code === 'FST_ERR_CTP_BODY_TOO_LARGE' ? bodyTooLarge(request.routeOptions.bodyLimit) : thrown;
+}
+
+function toMlflowError(thrown: unknown, requestId: string): MlflowError {
   if (thrown instanceof MlflowError) return thrown;
   const { statusCode, code } = thrown as Partial<FastifyError>;
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    const limit = request.routeOptions.bodyLimit;
-    return new MlflowError(
-      'BAD_REQUEST',
-      `The request body is larger than the ${limit} bytes that this server takes.`,
-      {
-        status: 413,
-      },
-    );
-  }
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new MlflowError('INVALID_PARAMETER_VALUE', wrongContentType);
   }
@@ -37,7 +54,7 @@ function toMlflowError(thrown: unknown, request: FastifyRequest): MlflowError {
   }
   return new MlflowError(
     'INTERNAL_ERROR',
-    `The server failed to answer; its log has the reason under request ${request.id}.`,
+    `The server failed to answer; its log has the reason under request ${requestId}.`,
   );
 }
 

@@ -1,55 +1,41 @@
-import type { IncomingMessage } from 'node:http';
-import { invalidParameter } from '@lazuli/contract';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { IncomingHttpHeaders } from 'node:http';
+import { invalidParameter, MlflowError } from '@lazuli/contract';
+import type { FastifyInstance } from 'fastify';
+import type { BodyWatch } from './body-watch.ts';
 import { missingContentType, wrongContentType } from './error-response.ts';
 
-/** A body that trickles in for longer than this is given up, so that slow senders cannot pile up. */
-const slowestBodyMs = 60_000;
-
 /** Lets the routes of this scope have their body as text, whatever its type; `checkContentType` speaks of the type. */
-export function takeJsonText(app: FastifyInstance): void {
-  const awaited = watchBodies(app);
+export function takeJsonText(app: FastifyInstance, bodies: BodyWatch): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
-    awaited.delete(request.raw);
+    bodies.end(request.raw);
     try {
-      done(null, utf8.decode(body as Buffer));
-    } catch {
-      done(invalidParameter('The request body is not UTF-8 text.'));
+      done(null, decodeText(body as Buffer));
+    } catch (error) {
+      done(error as Error);
     }
   });
-}
-
-/** The requests whose bodies are on their way, each with the time it began. One timer watches all: one each would cost more. */
-function watchBodies(app: FastifyInstance): Map<IncomingMessage, number> {
-  const awaited = new Map<IncomingMessage, number>();
   app.addHook('preParsing', (request, _reply, payload, done) => {
-    if (request.raw.method !== 'GET') awaited.set(request.raw, performance.now());
+    if (request.raw.method !== 'GET') bodies.begin(request.raw);
     done(null, payload);
   });
-  const timer = setInterval(() => {
-    const latestStart = performance.now() - slowestBodyMs;
-    for (const [request, start] of awaited) {
-      // They are in the order in which they began.
-      if (start > latestStart && !request.destroyed) break;
-      awaited.delete(request);
-      request.destroy();
-    }
-  }, slowestBodyMs / 6).unref();
-  app.addHook('onClose', (_app, done) => {
-    clearInterval(timer);
-    done();
-  });
-  return awaited;
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+export function decodeText(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch (cause) {
+    throw new MlflowError('INVALID_PARAMETER_VALUE', 'The request body is not UTF-8 text.', { cause });
+  }
+}
 
 /**
  * A request that changes something must say that it is JSON: a page in a browser cannot say so without asking the server
  * first. *MLflow checks POST and PUT*; here whatever carries a body is checked.
  */
-export function checkContentType({ method, headers }: FastifyRequest): void {
+export function checkContentType(method: string, headers: IncomingHttpHeaders): void {
   if (method === 'GET' || method === 'HEAD') return;
   const type = headers['content-type'];
   if (type === undefined || type === '') {

@@ -135,7 +135,10 @@ function damaged(message: Record<string, unknown>): fc.Arbitrary<Record<string, 
   const replaced = fc.tuple(fc.constantFrom(...names), hostileValue).map(([name, value]) => {
     const old = message[name];
     // Half of the time inside a list, where there is one.
-    const inside = Array.isArray(old) && old.length > 0 && typeof value !== 'string' ? [...(old as unknown[]).slice(1), value] : value;
+    const inside =
+      Array.isArray(old) && old.length > 0 && typeof value !== 'string'
+        ? [...(old as unknown[]).slice(1), value]
+        : value;
     return withOwn(message, name, inside);
   });
   const doubled = fc.constantFrom(...names).map((name) => withOwn(message, camelCase(name), message[name]));

@@ -295,5 +295,7 @@ test('without authentication a wrong token is refused all the same, and an addre
     bearer(secrets.owner),
   );
   expect(status).toBe(401);
-  await expect(startServer({ host: '0.0.0.0' })).rejects.toThrow(/0\.0\.0\.0.*can be reached from other machines/);
+  await expect(startServer({ 'data-dir': dataDir, host: '0.0.0.0' })).rejects.toThrow(
+    /0\.0\.0\.0.*can be reached from other machines/,
+  );
 });

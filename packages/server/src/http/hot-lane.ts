@@ -1,0 +1,128 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Endpoint } from '@lazuli/contract';
+import type { FastifyBaseLogger } from 'fastify';
+import type { Caller } from '../access/caller.ts';
+import type { Admission } from './admission.ts';
+import type { BodyWatch } from './body-watch.ts';
+import { safetyHeaders } from './connections.ts';
+import type { Answer } from './endpoint-route.ts';
+import { answerToError, bodyTooLarge } from './error-response.ts';
+import type { HostGuard } from './host-guard.ts';
+import { checkContentType, decodeText } from './json-text.ts';
+import { logRequest } from './request-log.ts';
+
+/**
+ * The lane of the logging verbs. A training loop sends little else, and for a body of a hundred bytes the web framework
+ * costs more than the logging: routing, its request and reply objects, hooks. So a POST to exactly one of these paths is
+ * answered straight from Node's request, through the same guard, admission, reader, handler and error table in the same
+ * order. Everything else, a trailing slash included, is the framework's, which serves these endpoints too: what it
+ * answers and what this lane answers must be the same.
+ */
+export interface HotLane {
+  /** Takes a request, or leaves it to the framework. */
+  take(request: IncomingMessage, response: ServerResponse): boolean;
+}
+
+export interface HotEndpoint {
+  readonly paths: readonly string[];
+  readonly definition: Endpoint;
+  readonly answer: Answer;
+}
+
+export interface HotLaneParts {
+  readonly endpoints: readonly HotEndpoint[];
+  readonly hostGuard: HostGuard;
+  readonly admission: Admission;
+  readonly bodies: BodyWatch;
+  readonly logger: FastifyBaseLogger;
+  readonly maxBodySize: number;
+  readonly nextRequestId: () => string;
+}
+
+const safety = Object.entries(safetyHeaders).flat();
+
+export function createHotLane(parts: HotLaneParts): HotLane {
+  const { hostGuard, admission, bodies, logger, maxBodySize, nextRequestId } = parts;
+  const byPath = new Map(parts.endpoints.flatMap((endpoint) => endpoint.paths.map((path) => [path, endpoint])));
+
+  async function serve(request: IncomingMessage, response: ServerResponse, url: string, endpoint: HotEndpoint) {
+    const start = performance.now();
+    const id = nextRequestId();
+    const admitted: { headers: IncomingMessage['headers']; caller: Caller | undefined } = {
+      headers: request.headers,
+      caller: undefined,
+    };
+    const end = (status: number, headers: Readonly<Record<string, string>>, body: string | Uint8Array): void => {
+      const length = String(typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength);
+      const fields = ['x-request-id', id, ...safety, ...Object.entries(headers).flat(), 'content-length', length];
+      // Headers and body leave in one write.
+      response.writeHead(status, fields).end(body);
+      logRequest(logger, {
+        id,
+        method: 'POST',
+        url,
+        status,
+        ms: performance.now() - start,
+        caller: admitted.caller,
+      });
+    };
+    try {
+      const verdict = hostGuard('POST', url, request.headers.host, request.headers.origin);
+      if (verdict !== undefined) { end(verdict.status, textHeaders, verdict.text); return; }
+      checkContentType('POST', request.headers);
+      const { definition, answer } = endpoint;
+      const caller = admission.admit(admitted, definition.actions, definition.scope ?? 'workspace');
+      const known = caller instanceof Promise ? await caller : caller;
+      const text = await readBody(request);
+      end(200, jsonHeaders, await answer({ method: 'POST', url, text, params: noParams }, known));
+    } catch (error) {
+      // Whoever hung up gets no answer.
+      if (response.destroyed) return;
+      const { status, headers, body } = answerToError(error, id, logger);
+      end(status, headers, body);
+    }
+  }
+
+  function readBody(request: IncomingMessage): Promise<string> {
+    return new Promise((resolve, reject) => {
+      if (Number(request.headers['content-length'] ?? 0) > maxBodySize) {
+        reject(bodyTooLarge(maxBodySize));
+        return;
+      }
+      bodies.begin(request);
+      const chunks: Buffer[] = [];
+      let size = 0;
+      request.on('data', (chunk: Buffer) => {
+        size += chunk.byteLength;
+        if (size > maxBodySize) reject(bodyTooLarge(maxBodySize));
+        else chunks.push(chunk);
+      });
+      request.on('end', () => {
+        bodies.end(request);
+        try {
+          resolve(decodeText(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+        } catch (error) {
+          reject(error);
+        }
+      });
+      request.on('error', (error) => {
+        bodies.end(request);
+        reject(error);
+      });
+    });
+  }
+
+  return {
+    take(request, response) {
+      const url = request.url ?? '';
+      const endpoint = request.method === 'POST' ? byPath.get(url) : undefined;
+      if (endpoint === undefined) return false;
+      void serve(request, response, url, endpoint);
+      return true;
+    },
+  };
+}
+
+const jsonHeaders = { 'content-type': 'application/json' };
+const textHeaders = { 'content-type': 'text/plain; charset=utf-8' };
+const noParams = {};
