@@ -17,8 +17,12 @@ interface Bundle {
 const bundles: readonly Bundle[] = [
   {
     folder: 'packages/cli/dist',
-    // The server finds its reader thread beside itself.
-    input: { main: 'packages/cli/src/main.ts', 'reader-thread': 'packages/server/src/reader-thread.ts' },
+    // The server finds its threads beside itself.
+    input: {
+      main: 'packages/cli/src/main.ts',
+      'reader-thread': 'packages/server/src/reader-thread.ts',
+      'writer-thread': 'packages/server/src/database/writer-thread.ts',
+    },
     platform: 'node',
   },
   { folder: 'packages/client/dist', input: { index: 'packages/client/src/index.ts' }, platform: 'neutral' },

@@ -65,14 +65,14 @@ async function check(what: string, work: () => Promise<string | undefined>): Pro
 /** The Python of the conformance runs, whose environment has all that the example needs. */
 async function pythonWithMlflow(): Promise<string> {
   const module = new URL('../conformance/environments.mjs', import.meta.url).href;
-  const { pythonEnvironment } = (await import(module)) as { pythonEnvironment(name: string): Promise<string> };
+  const { pythonEnvironment } = (await import(module)) as { pythonEnvironment: (name: string) => Promise<string> };
   return pythonEnvironment('python3');
 }
 
 interface Started {
   readonly url: string;
   /** Asks it to stop and gives its exit code. */
-  stop(): Promise<number | null>;
+  readonly stop: () => Promise<number | null>;
 }
 
 function startServer(dataDir: string): Promise<Started> {
@@ -94,7 +94,7 @@ function startServer(dataDir: string): Promise<Started> {
       clearTimeout(late);
       resolve({
         url,
-        stop() {
+        stop: () => {
           child.kill('SIGTERM');
           return ended;
         },
@@ -151,7 +151,7 @@ try {
     return undefined;
   });
   if (server !== undefined) {
-    const { url, stop } = server as Started;
+    const { url, stop } = server;
     const client = createClient({ url });
     await check('npm start: a person gets a page with lines to paste', async () => {
       const page = await fetch(url);

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { contract, routesOf, transfers, type Endpoint } from '@lazuli/contract';
 import { transferRoutes } from '../../packages/contract/src/openapi.ts';
@@ -7,10 +7,11 @@ import { unservedRoutes } from './unserved-routes.ts';
 
 /** An entry of conformance/differential/accepted-differences.json. */
 interface AcceptedDifference {
-  readonly requests: readonly string[];
+  readonly title: string;
+  readonly reason: string;
+  /** An answer in short: the status, and the code of an error. */
   readonly mlflow: string;
   readonly lazuli: string;
-  readonly why: string;
 }
 
 const intro = `The server follows MLflow 3.17, and an unmodified client of MLflow 2 or 3 works with it. This page says where they differ. The same
@@ -25,18 +26,13 @@ const beyond = `- Filters of searches take \`OR\`, parentheses, \`NOT\`, \`IN\` 
 - API tokens are at \`/api/lazuli/1.0/tokens\`.`;
 
 export function compatibilityPage(root: string): string {
-  const accepted = acceptedDifferences(root);
   checkUnserved();
   return page(
     'Compatibility with MLflow',
     intro,
     '## Answered differently',
-    accepted.length === 0
-      ? 'No differences are listed.'
-      : table(
-          ['MLflow 3.17', 'Lazuli', 'why', 'found by the requests'],
-          accepted.map(({ requests, mlflow, lazuli, why }) => [mlflow, lazuli, why, requests.join('; ')]),
-        ),
+    "A status without a code is an answer whose body differs, or MLflow's page for people.",
+    table(['what', 'MLflow 3.17 → Lazuli', 'why'], differencesByTitle(root)),
     '## Not served in this version',
     'These routes answer 404 `ENDPOINT_NOT_FOUND`, under `/api` and `/ajax-api` alike.',
     table(
@@ -48,9 +44,18 @@ export function compatibilityPage(root: string): string {
   );
 }
 
-function acceptedDifferences(root: string): readonly AcceptedDifference[] {
+/** A row for each reason, with all pairs of answers that it explains. */
+function differencesByTitle(root: string): string[][] {
   const file = join(root, 'conformance/differential/accepted-differences.json');
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as AcceptedDifference[]) : [];
+  const accepted = JSON.parse(readFileSync(file, 'utf8')) as AcceptedDifference[];
+  const rows = new Map<string, { title: string; reason: string; answers: Set<string> }>();
+  for (const { title, reason, mlflow, lazuli } of accepted) {
+    const key = `${title}\n${reason}`;
+    const row = rows.get(key) ?? { title, reason, answers: new Set<string>() };
+    rows.set(key, row);
+    row.answers.add(`${mlflow} → ${lazuli}`);
+  }
+  return [...rows.values()].map(({ title, reason, answers }) => [title, [...answers].join('<br>'), reason]);
 }
 
 /** A route that has come to be served must leave the list. */

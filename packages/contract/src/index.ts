@@ -33,8 +33,9 @@ export {
 } from './proto-json.ts';
 export type { ReadInput, WriteOutput } from './proto-json.ts';
 export { checkKey, checkLength, cutToLength, limits } from './limits.ts';
-export { exactInt64, parseInt64, RunStatus, ViewType } from './scalars.ts';
-export type { Int64 } from './scalars.ts';
+export { exactInt64, parseInt64 } from './int64.ts';
+export type { Int64 } from './int64.ts';
+export { RunStatus, ViewType } from './scalars.ts';
 export { experiments, Experiment } from './experiments.ts';
 export { Dataset, DatasetInput, Metric, Param, Run, RunInfo, runs, RunTag } from './runs.ts';
 export { metrics } from './metrics.ts';

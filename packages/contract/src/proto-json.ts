@@ -1,7 +1,7 @@
 import type { Static, TObject, TSchema } from 'typebox';
 import { asciiJson } from './ascii-json.ts';
 import { invalidParameter, MlflowError } from './errors.ts';
-import { parseInt64, type Int64 } from './scalars.ts';
+import { parseInt64, type Int64 } from './int64.ts';
 
 /**
  * Protobuf JSON, driven by the contract's schemas.

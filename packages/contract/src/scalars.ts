@@ -1,18 +1,16 @@
 import { Type, type TSchema, type TUnsafe } from 'typebox';
+import type { Int64 as Int64Value } from './int64.ts';
 
 /**
  * The scalar types of protobuf JSON as schemas. `format` tells the reader and the writer (proto-json.ts) how a value
  * looks on the wire; everything else in a schema is ordinary JSON Schema, from which OpenAPI follows.
  */
 
-/** A signed 64-bit integer: a number where a double holds it exactly, else a bigint. */
-export type Int64 = number | bigint;
-
 export const Text = Type.String;
 export const Flag = Type.Boolean;
 export const Int32 = (): TUnsafe<number> => Type.Unsafe<number>({ type: 'integer', format: 'int32' });
-export const Int64 = (options: { default?: number } = {}): TUnsafe<Int64> =>
-  Type.Unsafe<Int64>({ type: 'integer', format: 'int64', ...options });
+export const Int64 = (options: { default?: number } = {}): TUnsafe<Int64Value> =>
+  Type.Unsafe<Int64Value>({ type: 'integer', format: 'int64', ...options });
 
 /** A 64-bit float. On the wire NaN and the infinities are the strings "NaN", "Infinity" and "-Infinity". */
 export const Double = (): TUnsafe<number> => Type.Unsafe<number>({ type: 'number', format: 'double' });
@@ -30,20 +28,3 @@ export const List = <T extends TSchema>(item: T) => Type.Array(item);
 
 export const RunStatus = ProtoEnum({ RUNNING: 1, SCHEDULED: 2, FINISHED: 3, FAILED: 4, KILLED: 5 });
 export const ViewType = ProtoEnum({ ACTIVE_ONLY: 1, DELETED_ONLY: 2, ALL: 3 });
-
-const smallest = -(2n ** 63n);
-const largest = 2n ** 63n - 1n;
-
-/** The integer that a decimal text stands for, exact; undefined where it is no integer or needs more than 64 bits. */
-export function parseInt64(text: string): Int64 | undefined {
-  if (text.length > 64 || !/^[+-]?\d+$/.test(text)) return undefined;
-  const value = BigInt(text.startsWith('+') ? text.slice(1) : text);
-  if (value < smallest || value > largest) return undefined;
-  return exactInt64(value);
-}
-
-/** A bigint as a number where that is exact. */
-export function exactInt64(value: bigint): Int64 {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
-}

@@ -50,7 +50,11 @@ const staleUploadMs = 60 * 60 * 1000;
 /** Puts a server together: opens what lives, builds the handlers, returns what can listen. Whoever creates it closes it. */
 export async function createServer(settings: Settings, options: { logger?: Logger } = {}): Promise<Server> {
   const logger =
-    options.logger ?? pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: false, minLength: 4096, periodicFlush: 1_000 }));
+    options.logger ??
+    pino(
+      { level: settings.logLevel },
+      pino.destination({ dest: 2, sync: false, minLength: 4096, periodicFlush: 1_000 }),
+    );
   const now = Date.now;
   const engine = await openEngine(settings);
   try {

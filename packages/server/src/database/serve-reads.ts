@@ -2,8 +2,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { MlflowError } from '@lazuli/contract';
 import type { Read } from './engine.ts';
 import { createMutex } from './mutex.ts';
+import { kyselyOver } from './sqlite-kysely.ts';
 import type { ReadRequest, ReadResponse } from './reader-pool.ts';
-import { inSnapshot, openSqliteConnection, sqliteFailure } from './sqlite-connection.ts';
+import { inSnapshot, openSqliteConnection } from './sqlite-connection.ts';
+import { sqliteFailure } from './sqlite-failure.ts';
 
 /** The other end of `createReaderPool`: answers reads by their name, on a connection of this thread's own. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a list of reads with different arguments
@@ -11,6 +13,7 @@ export function serveReads(reads: readonly Read<any, unknown>[]): void {
   const port = parentPort;
   if (port === null) throw new TypeError('serveReads runs in a worker thread.');
   const connection = openSqliteConnection((workerData as { path: string }).path, 'read');
+  const db = kyselyOver(connection);
   const turns = createMutex();
   const byName = new Map(reads.map((read) => [read.name, read]));
 
@@ -18,7 +21,7 @@ export function serveReads(reads: readonly Read<any, unknown>[]): void {
     const read = byName.get(name);
     if (read === undefined) return { id, failure: new TypeError(`No read has the name '${name}'.`) };
     try {
-      return { id, result: await turns.run(() => inSnapshot(connection, () => read.run(connection.db, args))) };
+      return { id, result: await turns.run(() => inSnapshot(connection, () => read.run(db, args))) };
     } catch (thrown) {
       const error = sqliteFailure(thrown);
       if (!(error instanceof MlflowError)) return { id, failure: error };

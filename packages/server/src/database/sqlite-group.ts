@@ -1,12 +1,15 @@
-import type { SQLInputValue } from 'node:sqlite';
-import type { ColumnValue, GroupTransaction, Row, SetRemove, SetSelect, SetUpdate, SetWrite } from './engine.ts';
-import type { SqliteConnection } from './sqlite-connection.ts';
+import type { ColumnValue, GroupTransaction, SetRemove, SetSelect, SetUpdate, SetWrite } from './engine.ts';
+import type { WriterTransaction } from './sqlite-writer.ts';
 
 /**
  * Set statements on SQLite: a prepared statement in a loop. Multi-row VALUES and json_each bring nothing over it, because
  * a row's cost lies in the B-tree page that it dirties.
  */
-export function createSqliteGroup(connection: SqliteConnection) {
+export interface SqliteGroups {
+  over(tx: WriterTransaction, onCommit: (action: () => void) => void): GroupTransaction;
+}
+
+export function createSqliteGroups(): SqliteGroups {
   const texts = new WeakMap<object, string>();
   const nextIdentity = new Map<string, number>();
 
@@ -19,44 +22,46 @@ export function createSqliteGroup(connection: SqliteConnection) {
     return sql;
   }
 
-  function runAll(sql: string, rows: readonly (readonly ColumnValue[])[]): void {
-    const statement = connection.prepare(sql);
-    for (const row of rows) statement.run(...(row as SQLInputValue[]));
-  }
-
   return {
-    transaction(onCommit: (action: () => void) => void): GroupTransaction {
-      return {
-        onCommit,
-        select: async (statement, keys) => {
-          const sql = text(statement, selectText);
-          return keys.map((key): Row | undefined => connection.all(sql, key)[0]);
-        },
-        write: async (statement, rows) => runAll(text(statement, writeText), rows),
-        update: async (statement, rows) => {
-          const keys = Object.keys(statement.by).length;
-          runAll(
-            text(statement, updateText),
-            rows.map((row) => [...row.slice(keys), ...row.slice(0, keys)]),
-          );
-        },
-        remove: async (statement, keys) => runAll(text(statement, removeText), keys),
-        allocate: async (table, count) => {
-          const first = nextIdentity.get(table) ?? highestIdentity(connection, table) + 1;
-          nextIdentity.set(table, first + count);
-          return Array.from({ length: count }, (_, index) => first + index);
-        },
-      };
-    },
+    over: (tx, onCommit) => ({
+      onCommit,
+      select: (statement, keys) => tx.each(text(statement, selectText), keys),
+      async write(statement, rows) {
+        tx.write({ sql: text(statement, writeText), rows }, blobsOf(statement, rows));
+      },
+      async update(statement, rows) {
+        const keys = Object.keys(statement.by).length;
+        const ordered = rows.map((row) => [...row.slice(keys), ...row.slice(0, keys)]);
+        tx.write({ sql: text(statement, updateText), rows: ordered });
+      },
+      async remove(statement, keys) {
+        tx.write({ sql: text(statement, removeText), rows: keys });
+      },
+      async allocate(table, count) {
+        // One process owns the database, so its highest key and a counter in memory are enough.
+        const first = nextIdentity.get(table) ?? (await highestIdentity(tx, table)) + 1;
+        nextIdentity.set(table, first + count);
+        return Array.from({ length: count }, (_, index) => first + index);
+      },
+    }),
   };
 }
 
 const identityColumns = { runs: 'run_key', metric_keys: 'metric_key', datasets: 'dataset_key' } as const;
 
-/** One process owns the database, so its highest key and a counter in memory are enough. */
-function highestIdentity(connection: SqliteConnection, table: keyof typeof identityColumns): number {
-  const [row] = connection.all(`select coalesce(max(${identityColumns[table]}), 0) as highest from ${table}`, []);
-  return Number(row?.['highest']);
+async function highestIdentity(tx: WriterTransaction, table: keyof typeof identityColumns): Promise<number> {
+  const { rows } = await tx.query(`select coalesce(max(${identityColumns[table]}), 0) as highest from ${table}`, []);
+  return Number(rows[0]?.['highest']);
+}
+
+/** The memory of a blob goes to the writer thread instead of being copied: whoever writes one has made it for that. */
+function blobsOf({ columns }: SetWrite, rows: readonly (readonly ColumnValue[])[]): ArrayBuffer[] {
+  const place = Object.values(columns).indexOf('blob');
+  if (place < 0) return [];
+  return rows.flatMap((row) => {
+    const blob = row[place];
+    return blob instanceof Uint8Array ? [blob.buffer as ArrayBuffer] : [];
+  });
 }
 
 function selectText({ table, by, columns }: SetSelect): string {

@@ -2,11 +2,14 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Engine, Transaction } from './engine.ts';
-import { checkOrigin, migrate } from './migrate.ts';
+import { checkOrigin } from './migrate.ts';
 import { createMutex } from './mutex.ts';
 import { createReaderPool } from './reader-pool.ts';
-import { inSnapshot, openSqliteConnection, sqliteFailure } from './sqlite-connection.ts';
-import { createSqliteGroup } from './sqlite-group.ts';
+import { inSnapshot, openSqliteConnection } from './sqlite-connection.ts';
+import { sqliteFailure } from './sqlite-failure.ts';
+import { createSqliteGroups } from './sqlite-group.ts';
+import { kyselyOver } from './sqlite-kysely.ts';
+import { openSqliteWriter, type Durability, type WriterTransaction } from './sqlite-writer.ts';
 
 export interface SqliteOptions {
   /** The database file. Its folder is made if need be, and belongs to this process alone while the engine is open. */
@@ -16,8 +19,8 @@ export interface SqliteOptions {
 }
 
 /**
- * The embedded engine: one writer connection and one for quick reads on this thread, more connections in reader threads.
- * A mutex orders transactions and groups, because both use the writer connection.
+ * The embedded engine: a connection for quick reads on this thread, the writing one in a thread of its own, and more for
+ * reading in reader threads. A mutex orders transactions and groups, because both use the writing connection.
  */
 export async function openSqlite({ path, readerThread }: SqliteOptions): Promise<Engine> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -25,49 +28,43 @@ export async function openSqlite({ path, readerThread }: SqliteOptions): Promise
   try {
     // A connection that writes changes the journal's mode, so whose database it is has to be known before.
     if (existsSync(path)) readOrigin(path);
-    const writer = openSqliteConnection(path, 'write');
-    migrate(writer);
+    const writer = await openSqliteWriter(path);
     const reader = openSqliteConnection(path, 'read');
     const threads = createReaderPool({ path, readerThread });
     const mutex = createMutex();
     const readMutex = createMutex();
-    const groups = createSqliteGroup(writer);
-    let synchronous: 'durable' | 'relaxed' = 'durable';
+    const groups = createSqliteGroups();
+    const db = kyselyOver(reader);
 
-    async function inTransaction<T>(
-      durability: 'durable' | 'relaxed',
-      work: (onCommit: Transaction['onCommit']) => Promise<T>,
+    /** One transaction at a time; what follows its commit runs before the next one begins. */
+    function inTransaction<T>(
+      durability: Durability,
+      work: (tx: WriterTransaction, onCommit: Transaction['onCommit']) => Promise<T>,
     ): Promise<T> {
-      const actions: (() => void)[] = [];
-      if (durability !== synchronous) {
-        writer.raw.exec(`pragma synchronous = ${durability === 'durable' ? 'full' : 'normal'}`);
-        synchronous = durability;
-      }
-      try {
-        writer.prepare('begin immediate').run();
-        const result = await work((action) => actions.push(action));
-        writer.prepare('commit').run();
-        for (const action of actions) action();
-        return result;
-      } catch (error) {
-        // A full disk makes SQLite roll back by itself.
-        if (writer.raw.isTransaction) writer.prepare('rollback').run();
-        throw sqliteFailure(error);
-      }
+      return mutex.run(async () => {
+        const actions: (() => void)[] = [];
+        try {
+          const result = await writer.transaction(durability, (tx) => work(tx, (action) => actions.push(action)));
+          for (const action of actions) action();
+          return result;
+        } catch (error) {
+          throw sqliteFailure(error);
+        }
+      });
     }
 
     return {
-      db: reader.db,
-      snapshot: (work) => readMutex.run(() => inSnapshot(reader, () => work(reader.db))),
+      db,
+      snapshot: (work) => readMutex.run(() => inSnapshot(reader, () => work(db))),
       run: (read, args) => threads.run(read, args),
-      transaction: (work) => mutex.run(() => inTransaction('durable', (onCommit) => work({ db: writer.db, onCommit }))),
+      transaction: (work) => inTransaction('durable', (tx, onCommit) => work({ db: kyselyOver(tx), onCommit })),
       group: (work, durability = 'durable') =>
-        mutex.run(() => inTransaction(durability, (onCommit) => work(groups.transaction(onCommit)))),
+        inTransaction(durability, (tx, onCommit) => work(groups.over(tx, onCommit))),
       close: () =>
         mutex.run(async () => {
           await threads.close();
           reader.close();
-          writer.close();
+          await writer.close();
           lock.close();
         }),
     };

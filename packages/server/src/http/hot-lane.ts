@@ -68,7 +68,10 @@ export function createHotLane(parts: HotLaneParts): HotLane {
     };
     try {
       const verdict = hostGuard('POST', url, request.headers.host, request.headers.origin);
-      if (verdict !== undefined) { end(verdict.status, textHeaders, verdict.text); return; }
+      if (verdict !== undefined) {
+        end(verdict.status, textHeaders, verdict.text);
+        return;
+      }
       checkContentType('POST', request.headers);
       const { definition, answer } = endpoint;
       const caller = admission.admit(admitted, definition.actions, definition.scope ?? 'workspace');

@@ -37,7 +37,12 @@ async function log(engine: Engine, store: MetricStore, ...series: SeriesPoints[]
 }
 
 const stored = (engine: Engine) =>
-  engine.db.selectFrom('metric_points').select(['run_key', 'step', 'value']).orderBy('run_key').orderBy('step').execute();
+  engine.db
+    .selectFrom('metric_points')
+    .select(['run_key', 'step', 'value'])
+    .orderBy('run_key')
+    .orderBy('step')
+    .execute();
 const latest = (engine: Engine) =>
   engine.db.selectFrom('latest_metrics').select(['run_key', 'step', 'value']).orderBy('run_key').execute();
 const logged = (engine: Engine) => engine.db.selectFrom('metric_log').select('seq').execute();

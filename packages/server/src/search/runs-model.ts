@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
 import { migrate } from '../database/migrate.ts';
+import type { Db } from '../database/engine.ts';
 import { openSqliteConnection, type SqliteConnection } from '../database/sqlite-connection.ts';
+import { kyselyOver } from '../database/sqlite-kysely.ts';
 
 /**
  * For the tests of this room: runs as plain objects, their rows in a database, and what MLflow's documents say about them,
@@ -25,6 +27,7 @@ export interface ModelRun {
 }
 
 export interface ModelDatabase extends SqliteConnection {
+  readonly db: Db;
   readonly insert: (run: ModelRun) => number;
   /** The run that a key names. */
   readonly runs: Map<number, ModelRun>;
@@ -97,6 +100,7 @@ export function createModelDatabase(experimentIds: readonly number[]): ModelData
 
   return {
     ...connection,
+    db: kyselyOver(connection),
     runs,
     insert(run) {
       insertInto(workspaceId + 1, run);

@@ -2,6 +2,7 @@ import { MlflowError } from '@lazuli/contract';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { migrate } from '../database/migrate.ts';
 import { openSqliteConnection, type SqliteConnection } from '../database/sqlite-connection.ts';
+import { kyselyOver } from '../database/sqlite-kysely.ts';
 import { searchExperimentIds, type ExperimentQuery } from './search-experiments.ts';
 
 describe('a search of experiments', () => {
@@ -29,7 +30,7 @@ describe('a search of experiments', () => {
   afterAll(() => database.close());
 
   const search = async (query: Partial<ExperimentQuery>) =>
-    (await searchExperimentIds(database.db, { ...everything, ...query })).experimentIds;
+    (await searchExperimentIds(kyselyOver(database), { ...everything, ...query })).experimentIds;
 
   test.each([
     ['', [3, 5, 1, 2, 0]],
@@ -97,7 +98,12 @@ describe('a search of experiments', () => {
       const ids: number[] = [];
       let pageToken: string | undefined;
       do {
-        const page = await searchExperimentIds(database.db, { ...everything, orderBy, maxResults: 2, pageToken });
+        const page = await searchExperimentIds(kyselyOver(database), {
+          ...everything,
+          orderBy,
+          maxResults: 2,
+          pageToken,
+        });
         ids.push(...page.experimentIds);
         pageToken = page.nextPageToken;
       } while (pageToken !== undefined);
@@ -106,7 +112,7 @@ describe('a search of experiments', () => {
   });
 
   test('a page token of another search is refused', async () => {
-    const { nextPageToken } = await searchExperimentIds(database.db, { ...everything, maxResults: 1 });
+    const { nextPageToken } = await searchExperimentIds(kyselyOver(database), { ...everything, maxResults: 1 });
     await expect(search({ filter: "name != 'x'", pageToken: nextPageToken })).rejects.toBeInstanceOf(MlflowError);
   });
 });

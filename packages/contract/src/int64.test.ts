@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { exactInt64, parseInt64 } from './scalars.ts';
+import { exactInt64, parseInt64 } from './int64.ts';
 
 test('every 64-bit integer is exact, a number wherever that is possible', () => {
   fc.assert(
