@@ -20,16 +20,18 @@ const layers = [
 
 const room = (name) => `^packages/server/src/${name}(/|\\.ts$)`;
 
-const upward = layers.flatMap((names, depth) => {
-  const above = layers.slice(0, depth).flat();
-  return names.map((name) => ({
-    name: `${name}-imports-downward`,
-    comment: `${name} must not import ${above.join(', ')}.`,
-    severity: 'error',
-    from: { path: room(name), pathNot: '\\.test\\.ts$' },
-    to: { path: above.map(room) },
-  }));
-}).filter(({ to }) => to.path.length > 0);
+const upward = layers
+  .flatMap((names, depth) => {
+    const above = layers.slice(0, depth).flat();
+    return names.map((name) => ({
+      name: `${name}-imports-downward`,
+      comment: `${name} must not import ${above.join(', ')}.`,
+      severity: 'error',
+      from: { path: room(name), pathNot: '\\.test\\.ts$' },
+      to: { path: above.map(room) },
+    }));
+  })
+  .filter(({ to }) => to.path.length > 0);
 
 /** Rooms that do not know each other, though one stands above the other. */
 const strangers = [
@@ -99,6 +101,9 @@ export default {
     exclude: { path: '/dist/|/node_modules/|results/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['lazuli', 'import', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['lazuli', 'import', 'node', 'default', 'types'],
+    },
   },
 };

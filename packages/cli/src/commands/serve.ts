@@ -81,13 +81,19 @@ async function serve(settings: Settings, output: Output): Promise<void> {
   }
 }
 
+/** Ctrl-C under `npm start` arrives twice: from the terminal, and passed on by npm. */
+const sameSignalMs = 500;
+
 /** Settles at the first signal that asks for a graceful stop; the second one ends the process at once. */
 async function stopSignal(output: Output): Promise<NodeJS.Signals> {
   const asked = Promise.withResolvers<NodeJS.Signals>();
-  let stopping = false;
+  let askedAt: number | undefined;
   const onSignal = (signal: 'SIGINT' | 'SIGTERM') => {
-    if (stopping) process.exit(signal === 'SIGINT' ? 130 : 143);
-    stopping = true;
+    if (askedAt !== undefined) {
+      if (performance.now() - askedAt < sameSignalMs) return;
+      process.exit(signal === 'SIGINT' ? 130 : 143);
+    }
+    askedAt = performance.now();
     output.result('Stopping: requests that are under way are answered first.');
     asked.resolve(signal);
   };

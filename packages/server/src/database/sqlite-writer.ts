@@ -11,7 +11,7 @@ import type { SqliteResult } from './sqlite-connection.ts';
  */
 export interface SqliteWriter {
   transaction<T>(durability: Durability, work: (tx: WriterTransaction) => Promise<T>): Promise<T>;
-  readonly close: () => Promise<void>;
+  close(): Promise<void>;
 }
 
 export type Durability = 'durable' | 'relaxed';
@@ -58,8 +58,8 @@ export interface WriterFailure {
 export const openedId = 0;
 
 interface Waiting {
-  resolve(answer: WriterAnswer): void;
-  reject(error: unknown): void;
+  readonly resolve: (answer: WriterAnswer) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 export async function openSqliteWriter(path: string): Promise<SqliteWriter> {
@@ -87,15 +87,6 @@ export async function openSqliteWriter(path: string): Promise<SqliteWriter> {
   function wait(id: number): Promise<WriterAnswer> {
     worker.ref();
     return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
-  }
-
-  async function close(): Promise<void> {
-    closing = true;
-    // Closed by hand, SQLite folds its log into the database; a thread that is terminated leaves that to the next start.
-    worker.ref();
-    const ended = new Promise<void>((resolve) => void worker.once('exit', () => resolve()));
-    worker.postMessage('close');
-    await ended;
   }
 
   try {
@@ -137,7 +128,14 @@ export async function openSqliteWriter(path: string): Promise<SqliteWriter> {
         throw error;
       }
     },
-    close,
+    async close() {
+      closing = true;
+      worker.ref();
+      const ended = new Promise<void>((resolve) => void worker.once('exit', () => resolve()));
+      // Asked to, it closes the database, which folds the log into it; terminated, it would leave that to the next start.
+      worker.postMessage('close');
+      await ended;
+    },
   };
 }
 

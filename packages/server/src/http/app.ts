@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import { contract, MlflowError, routesOf, transfers, type Contract, type Endpoint } from '@lazuli/contract';
 import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Authenticator } from '../access/authenticate.ts';
@@ -65,6 +65,8 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     routerOptions: { ignoreDuplicateSlashes: true, maxParamLength: 8_192 },
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
   });
+  // A client that has said all it wants to say still gets its answer.
+  (app.server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
   const connections = watchConnections(app.server);
   // What Node and the framework call when they close.
   app.server.closeIdleConnections = () => connections.end();

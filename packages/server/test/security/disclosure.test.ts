@@ -65,12 +65,11 @@ describe('an error', () => {
   test('of the server itself says which line of the log has the reason, and nothing more', async () => {
     await using server = await startServer();
     const reason = 'SQL failed: select secret from passwords /srv/secret/lazuli.db';
-    vi.spyOn(StatementSync.prototype, 'run').mockImplementation(() => {
+    vi.spyOn(StatementSync.prototype, 'all').mockImplementation(() => {
       throw new Error(reason);
     });
-    const { status, json, text, headers } = await server.request('POST', '/api/2.0/mlflow/experiments/create', {
-      name: 'x',
-    });
+    const path = '/api/2.0/mlflow/experiments/get?experiment_id=0';
+    const { status, json, text, headers } = await server.request('GET', path);
     expect(status).toBe(500);
     expect(json).toMatchObject({
       error_code: 'INTERNAL_ERROR',
