@@ -1,6 +1,6 @@
 /**
  * What a logging request must know about its run, kept in memory so that logging a point needs no SELECT. Whoever changes a
- * run's lifecycle forgets its handle on commit, before the next group decides anything.
+ * run's or an experiment's lifecycle forgets its handle on commit, before the next group decides anything.
  */
 export interface RunHandle {
   readonly runKey: number;
@@ -8,10 +8,20 @@ export interface RunHandle {
   readonly lifecycleStage: string;
 }
 
+/** What a new run must know about its experiment. */
+export interface ExperimentHandle {
+  readonly experiment_id: number;
+  readonly lifecycle_stage: string;
+  readonly artifact_location: string;
+}
+
 export interface RunHandles {
   find(workspaceId: number, runId: string): RunHandle | undefined;
   keep(workspaceId: number, runId: string, handle: RunHandle): void;
   forget(workspaceId: number, runId: string): void;
+  findExperiment(workspaceId: number, experimentId: number): ExperimentHandle | undefined;
+  keepExperiment(workspaceId: number, handle: ExperimentHandle): void;
+  /** Forgets an experiment and its runs. */
   forgetExperiment(workspaceId: number, experimentId: number): void;
   forgetWorkspace(workspaceId: number): void;
   /** The interned metric keys of an experiment, as far as they are known. */
@@ -20,10 +30,12 @@ export interface RunHandles {
 }
 
 const handleLimit = 50_000;
+const experimentLimit = 10_000;
 const metricKeyLimit = 200_000;
 
 export function createRunHandles(): RunHandles {
   const handles = new Map<string, RunHandle>();
+  const experiments = new Map<string, ExperimentHandle>();
   const metricKeys = new Map<string, Map<string, number>>();
   let metricKeyCount = 0;
 
@@ -40,7 +52,13 @@ export function createRunHandles(): RunHandles {
     forget(workspaceId, runId) {
       handles.delete(`${workspaceId}/${runId}`);
     },
+    findExperiment: (workspaceId, experimentId) => experiments.get(`${workspaceId}/${experimentId}`),
+    keepExperiment(workspaceId, handle) {
+      if (experiments.size >= experimentLimit) experiments.clear();
+      experiments.set(`${workspaceId}/${handle.experiment_id}`, handle);
+    },
     forgetExperiment(workspaceId, experimentId) {
+      experiments.delete(`${workspaceId}/${experimentId}`);
       const prefix = `${workspaceId}/`;
       for (const [name, handle] of handles) {
         if (handle.experimentId === experimentId && name.startsWith(prefix)) handles.delete(name);
@@ -49,6 +67,7 @@ export function createRunHandles(): RunHandles {
     forgetWorkspace(workspaceId) {
       const prefix = `${workspaceId}/`;
       for (const name of handles.keys()) if (name.startsWith(prefix)) handles.delete(name);
+      for (const name of experiments.keys()) if (name.startsWith(prefix)) experiments.delete(name);
       for (const name of metricKeys.keys()) if (name.startsWith(prefix)) metricKeys.delete(name);
     },
     metricKeys: (workspaceId, experimentId) => metricKeys.get(`${workspaceId}/${experimentId}`) ?? none,

@@ -9,7 +9,7 @@ import { requireActive } from '../experiments/require-active.ts';
 import type { MetricStore } from '../metric-store/metric-store.ts';
 import type { SeriesPoints } from '../metric-store/series-points.ts';
 import { pythonText } from './python-text.ts';
-import type { RunHandle, RunHandles } from './run-handles.ts';
+import type { ExperimentHandle, RunHandle, RunHandles } from './run-handles.ts';
 import { noSuchRun, requireActiveRun, type NewRun } from './run-store.ts';
 
 /**
@@ -170,6 +170,33 @@ export function createRunLog(engine: Engine, handles: RunHandles, metricStore: M
     return runs;
   }
 
+  async function loadExperiments(
+    tx: GroupTransaction,
+    creations: readonly Creation[],
+  ): Promise<Map<string, ExperimentHandle>> {
+    const experiments = new Map<string, ExperimentHandle>();
+    const unknown = new Map<string, readonly [workspaceId: number, experimentId: number]>();
+    for (const { workspace, experimentId } of creations) {
+      const handle = handles.findExperiment(workspace.workspaceId, experimentId);
+      if (handle !== undefined) experiments.set(experimentName(workspace.workspaceId, experimentId), handle);
+      else unknown.set(experimentName(workspace.workspaceId, experimentId), [workspace.workspaceId, experimentId]);
+    }
+    if (unknown.size === 0) return experiments;
+    const wanted = [...unknown];
+    const rows = await tx.select(
+      findExperiment,
+      wanted.map(([, key]) => key),
+    );
+    wanted.forEach(([name, [workspaceId]], index) => {
+      const row = rows[index];
+      if (row === undefined) return;
+      const handle = row as unknown as ExperimentHandle;
+      experiments.set(name, handle);
+      tx.onCommit(() => handles.keepExperiment(workspaceId, handle));
+    });
+    return experiments;
+  }
+
   async function writePoints(
     tx: GroupTransaction,
     accepted: readonly { batch: Batch; run: RunHandle }[],
@@ -229,6 +256,10 @@ function runName({ workspace, runId }: Batch): string {
   return `${workspace.workspaceId}/${runId}`;
 }
 
+function experimentName(workspaceId: number, experimentId: number): string {
+  return `${workspaceId}/${experimentId}`;
+}
+
 function keyName(workspaceId: number, experimentId: number, key: string): string {
   return `${workspaceId}/${experimentId}/${key}`;
 }
@@ -260,34 +291,11 @@ async function loadParams(
   return logged;
 }
 
-interface KnownExperiment {
-  readonly experiment_id: number;
-  readonly lifecycle_stage: string;
-  readonly artifact_location: string;
-}
-
-async function loadExperiments(
-  tx: GroupTransaction,
-  creations: readonly Creation[],
-): Promise<Map<string, KnownExperiment>> {
-  const wanted = new Map(
-    creations.map(({ workspace: { workspaceId }, experimentId }) => [
-      `${workspaceId}/${experimentId}`,
-      [workspaceId, experimentId],
-    ]),
-  );
-  const found = new Map<string, KnownExperiment>();
-  if (wanted.size === 0) return found;
-  const rows = await tx.select(findExperiment, [...wanted.values()]);
-  [...wanted.keys()].forEach((name, index) => {
-    const row = rows[index];
-    if (row !== undefined) found.set(name, row as unknown as KnownExperiment);
-  });
-  return found;
-}
-
-function decideCreation(creation: Creation, experiments: ReadonlyMap<string, KnownExperiment>): Omit<NewRun, 'runKey'> {
-  const experiment = experiments.get(`${creation.workspace.workspaceId}/${creation.experimentId}`);
+function decideCreation(
+  creation: Creation,
+  experiments: ReadonlyMap<string, ExperimentHandle>,
+): Omit<NewRun, 'runKey'> {
+  const experiment = experiments.get(experimentName(creation.workspace.workspaceId, creation.experimentId));
   if (experiment === undefined) throw noSuchExperiment(creation.experimentId);
   requireActive(experiment);
   const runId = randomBytes(16).toString('hex');

@@ -3,12 +3,12 @@ import { closeSync, copyFileSync, openSync, unlinkSync, writeSync } from 'node:f
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { afterEach, describe, expect, test, vi } from 'vitest';
-import { aRun, startServer } from '../server-fixture.ts';
+import { describe, expect, test } from 'vitest';
+import { aRun } from '../server-fixture.ts';
 import { integrityOf } from './integrity.ts';
 import { audit, emptyBooks, work, type Books } from './logged-work.ts';
 import { startProcess, type ServerProcess } from './server-process.ts';
+import { writerOrders } from './writer-orders.ts';
 
 /** Room for the database of an empty server and little more. */
 const diskBytes = 3 * 1024 * 1024;
@@ -124,35 +124,32 @@ function remount({ pid }: ServerProcess, dataDir: string, size: number): void {
 }
 
 describe('a database that may not grow', () => {
-  afterEach(() => {
-    vi.restoreAllMocks();
-  });
-
   test('refuses writes with 503 and takes them again when it may', async () => {
-    const exec = Reflect.get(DatabaseSync.prototype, 'exec');
-    const writers: DatabaseSync[] = [];
-    vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation(function (this: DatabaseSync, sql) {
-      if (sql.includes('journal_mode = wal')) writers.push(this);
-      exec.call(this, sql);
-    });
-    await using server = await startServer();
-    const [writer] = writers;
-    if (writer === undefined) throw new Error('No connection was opened for writing.');
-    const { run_id } = await aRun(server.client);
-    const limitPages = (pages: number): void => exec.call(writer, `pragma max_page_count = ${pages}`);
-    const logParams = (from: number): Promise<object> =>
-      server.client.runs.logBatch({
-        run_id,
-        params: Array.from({ length: 100 }, (_, index) => ({ key: `param ${from + index}`, value: 'v'.repeat(500) })),
-        tags: [{ key: 'changing', value: String(from) }],
+    const folder = await mkdtemp(join(tmpdir(), 'lazuli-limited-'));
+    try {
+      const orders = writerOrders(folder);
+      await using server = await startProcess({
+        dataDir: join(folder, 'data'),
+        flags: ['--log-level', 'error'],
+        preload: orders.preload,
       });
-    await logParams(0);
-    const stored = await server.client.runs.getRun({ run_id });
-    limitPages(Number(writer.prepare('pragma page_count').get()?.['page_count']));
-    await expect(logParams(100)).rejects.toMatchObject({ errorCode: 'TEMPORARILY_UNAVAILABLE', status: 503 });
-    expect(await server.client.runs.getRun({ run_id })).toEqual(stored);
-    limitPages(1_000_000);
-    await logParams(100);
-    expect((await server.client.runs.getRun({ run_id })).run.data.params).toHaveLength(200);
-  });
+      const { run_id } = await aRun(server.client);
+      const logParams = (from: number): Promise<object> =>
+        server.client.runs.logBatch({
+          run_id,
+          params: Array.from({ length: 100 }, (_, index) => ({ key: `param ${from + index}`, value: 'v'.repeat(500) })),
+          tags: [{ key: 'changing', value: String(from) }],
+        });
+      await logParams(0);
+      const stored = await server.client.runs.getRun({ run_id });
+      orders.give({ size: 'fixed' });
+      await expect(logParams(100)).rejects.toMatchObject({ errorCode: 'TEMPORARILY_UNAVAILABLE', status: 503 });
+      expect(await server.client.runs.getRun({ run_id })).toEqual(stored);
+      orders.give({});
+      await logParams(100);
+      expect((await server.client.runs.getRun({ run_id })).run.data.params).toHaveLength(200);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }, 60_000);
 });

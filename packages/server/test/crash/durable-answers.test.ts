@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync, StatementSync } from 'node:sqlite';
-import { afterEach, describe, expect, test, vi } from 'vitest';
-import { openRaw, request } from '../robustness/raw-connection.ts';
-import { aRun, startServer } from '../server-fixture.ts';
-import { startProcess } from './server-process.ts';
+import { describe, expect, test } from 'vitest';
+import { ask, openRaw, request } from '../robustness/raw-connection.ts';
+import { aRun } from '../server-fixture.ts';
+import { startProcess, type ServerProcess } from './server-process.ts';
 import { readTrace, traceInto, whyNotTraced, type SystemCall } from './system-calls.ts';
+import { writerOrders, type WriterOrders } from './writer-orders.ts';
 
 /** Requests that change something, each with a mark that its rows carry into the database's log. */
 const writes: readonly ((runId: string, mark: string) => readonly [path: string, body: object])[] = [
@@ -55,7 +55,7 @@ async function traceWrites(preload?: URL): Promise<{ calls: SystemCall[]; marks:
     );
     server.signal('SIGTERM');
     await server.ended;
-    return { calls: await readTrace(file, server.pid), marks };
+    return { calls: await readTrace(file), marks };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -64,15 +64,17 @@ async function traceWrites(preload?: URL): Promise<{ calls: SystemCall[]; marks:
 /** The marks whose request was answered before the log that holds it was on disk. */
 function answeredTooEarly(calls: readonly SystemCall[], marks: ReadonlyMap<number, readonly string[]>): string[] {
   const early: string[] = [];
+  const syncs = calls.filter(({ kind }) => kind === 'log synced');
   for (const [port, sent] of marks) {
-    const answers = calls.flatMap((call, at) => (call.kind === 'answered' && call.clientPort === port ? [at] : []));
+    const answers = calls.filter((call) => call.kind === 'answered' && call.clientPort === port);
     if (answers.length !== sent.length)
       throw new Error(`${sent.length} requests, but ${answers.length} answers in the trace`);
     for (const [index, mark] of sent.entries()) {
-      const written = calls.findIndex((call) => call.kind === 'log written' && call.bytes.includes(mark));
-      if (written < 0) throw new Error(`${mark} is not in the trace`);
-      const synced = calls.findIndex((call, at) => at > written && call.kind === 'log synced');
-      if (synced < 0 || synced > (answers[index] ?? 0)) early.push(mark);
+      const written = calls.find((call) => call.kind === 'log written' && call.bytes.includes(mark));
+      if (written === undefined) throw new Error(`${mark} is not in the trace`);
+      const answered = answers[index]?.began ?? 0;
+      // A sync that was under way during the write says nothing about it.
+      if (!syncs.some(({ began, ended }) => began > written.ended && ended < answered)) early.push(mark);
     }
   }
   return early;
@@ -98,64 +100,66 @@ describe('every answer to a write', () => {
   }, 60_000);
 });
 
+/** A server of its own process, whose writing connection takes orders. */
+async function withOrders(work: (server: ServerProcess, orders: WriterOrders) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'lazuli-commits-'));
+  try {
+    const orders = writerOrders(folder);
+    await using server = await startProcess({
+      dataDir: join(folder, 'data'),
+      flags: ['--log-level', 'error'],
+      preload: orders.preload,
+    });
+    await work(server, orders);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
 describe('the commit of a write', () => {
-  afterEach(() => {
-    vi.restoreAllMocks();
-  });
+  test(
+    'runs with synchronous = full, and the answer waits for it',
+    () =>
+      withOrders(async (server, orders) => {
+        const { run_id } = await aRun(server.client);
+        for (const [index, write] of writes.entries()) {
+          const [path, body] = write(run_id, `mark-${index}`);
+          const before = await server.client.runs.getRun({ run_id });
+          using connection = await openRaw(server.port);
+          orders.give({ commit: 'hold' });
+          connection.write(request('POST', `/api/2.0/mlflow/${path}`, JSON.stringify(body)));
+          // Only a commit with synchronous = full is held.
+          await expect.poll(() => orders.isHolding(), { timeout: 5_000, interval: 5 }).toBe(true);
+          // The server answers others meanwhile, so it is not for want of time that this one gets nothing.
+          expect(await server.client.runs.getRun({ run_id })).toEqual(before);
+          await expect(connection.answer(100)).rejects.toThrow('No answer within 100 ms; received so far: ');
+          expect({ path, isHolding: orders.isHolding() }).toEqual({ path, isHolding: true });
+          orders.give({});
+          const { status } = await connection.answer(5_000);
+          expect({ path, status, isHolding: orders.isHolding() }).toEqual({ path, status: 200, isHolding: false });
+        }
+      }),
+    60_000,
+  );
 
-  test('runs with synchronous = full, and the answer waits for it', async () => {
-    const modes = new WeakMap<DatabaseSync, string>();
-    const databases = new WeakMap<StatementSync, DatabaseSync>();
-    const commits: (string | undefined)[] = [];
-    const originals = {
-      exec: Reflect.get(DatabaseSync.prototype, 'exec'),
-      prepare: Reflect.get(DatabaseSync.prototype, 'prepare'),
-      run: Reflect.get(StatementSync.prototype, 'run'),
-    };
-    vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation(function (this: DatabaseSync, sql) {
-      const mode = /synchronous = (\w+)/.exec(sql)?.[1];
-      if (mode !== undefined) modes.set(this, mode);
-      originals.exec.call(this, sql);
-    });
-    vi.spyOn(DatabaseSync.prototype, 'prepare').mockImplementation(function (this: DatabaseSync, sql) {
-      const statement = originals.prepare.call(this, sql);
-      databases.set(statement, this);
-      return statement;
-    });
-    vi.spyOn(StatementSync.prototype, 'run').mockImplementation(function (this: StatementSync, ...values) {
-      const result = originals.run.call(this, ...values);
-      const database = databases.get(this);
-      if (this.sourceSQL === 'commit' && database !== undefined) commits.push(modes.get(database));
-      return result;
-    });
-    await using server = await startServer();
-    const { run_id } = await aRun(server.client);
-    for (const [index, write] of writes.entries()) {
-      const [path, body] = write(run_id, `mark-${index}`);
-      commits.length = 0;
-      const { status } = await server.request('POST', `/api/2.0/mlflow/${path}`, body);
-      expect({ path, status, durable: commits.includes('full') }).toEqual({ path, status: 200, durable: true });
-    }
-  });
-
-  test('that fails is told to the client as 503, leaves nothing behind, and the next one succeeds', async () => {
-    await using server = await startServer();
-    const { run_id } = await aRun(server.client);
-    const run = Reflect.get(StatementSync.prototype, 'run');
-    const syncFailed = 1034;
-    for (const [index, write] of writes.entries()) {
-      const [path, body] = write(run_id, `mark-${index}`);
-      const before = await server.client.runs.getRun({ run_id });
-      vi.spyOn(StatementSync.prototype, 'run').mockImplementation(function (this: StatementSync, ...values) {
-        if (this.sourceSQL === 'commit') throw Object.assign(new Error('disk I/O error'), { errcode: syncFailed });
-        return run.call(this, ...values);
-      });
-      const failed = await server.request('POST', `/api/2.0/mlflow/${path}`, body);
-      expect(failed.json).toMatchObject({ error_code: 'TEMPORARILY_UNAVAILABLE' });
-      expect(failed.status).toBe(503);
-      vi.restoreAllMocks();
-      expect(await server.client.runs.getRun({ run_id })).toEqual(before);
-      expect(await server.request('POST', `/api/2.0/mlflow/${path}`, body)).toMatchObject({ status: 200 });
-    }
-  });
+  test(
+    'that fails is told to the client as 503, leaves nothing behind, and the next one succeeds',
+    () =>
+      withOrders(async (server, orders) => {
+        const { run_id } = await aRun(server.client);
+        for (const [index, write] of writes.entries()) {
+          const [path, body] = write(run_id, `mark-${index}`);
+          const text = request('POST', `/api/2.0/mlflow/${path}`, JSON.stringify(body));
+          const before = await server.client.runs.getRun({ run_id });
+          orders.give({ commit: 'fail' });
+          const failed = await ask(server.port, text, 5_000);
+          expect(JSON.parse(failed.body)).toMatchObject({ error_code: 'TEMPORARILY_UNAVAILABLE' });
+          expect(failed.status).toBe(503);
+          orders.give({});
+          expect(await server.client.runs.getRun({ run_id })).toEqual(before);
+          expect(await ask(server.port, text, 5_000)).toMatchObject({ status: 200 });
+        }
+      }),
+    60_000,
+  );
 });

@@ -2,13 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 
 /**
- * The system calls of a server's main thread as strace sees them, in order: what it writes to the database's log, when it
- * makes that durable, and what it sends to whom.
+ * The system calls of a server as strace sees them: what it writes to the database's log, when it makes that durable, and
+ * what it sends to whom. One thread writes and another answers, so a call is known by the places in the trace where it
+ * began and ended: strace holds a thread at both until it has noted them, and so what follows from a call is noted later.
  */
-export type SystemCall =
+export type SystemCall = { readonly began: number; readonly ended: number } & (
   | { readonly kind: 'log written'; readonly bytes: string }
   | { readonly kind: 'log synced' }
-  | { readonly kind: 'answered'; readonly clientPort: number; readonly status: number };
+  | { readonly kind: 'answered'; readonly clientPort: number; readonly status: number }
+);
 
 /** Why calls cannot be traced here, or undefined where they can. */
 export function whyNotTraced(): string | undefined {
@@ -20,21 +22,41 @@ export function whyNotTraced(): string | undefined {
   }
 }
 
-/** The command that traces a server into `<file>.<thread>`. The server stays the child of the test, and strace goes with it. */
+/** The command that traces all threads of a server into one file. The server stays the child of the test. */
 export function traceInto(file: string): string[] {
   const calls = 'trace=pwrite64,fdatasync,fsync,write,writev,sendmsg,sendto';
-  return ['strace', '-D', '-ff', '-yy', '-s', '5000', '-e', calls, '-e', 'signal=none', '-o', file];
+  return ['strace', '-D', '-f', '-yy', '-s', '5000', '-e', calls, '-e', 'signal=none', '-o', file];
 }
 
-/** The calls of the thread that answers. A thread has a file of its own, so the order in it is the order of the calls. */
-export async function readTrace(file: string, pid: number): Promise<SystemCall[]> {
-  const lines = (await readFile(`${file}.${pid}`, 'latin1')).split('\n');
-  return lines.flatMap((line): SystemCall[] => {
-    if (/^pwrite64\(\d+<[^>]*lazuli\.db-wal>/.test(line)) return [{ kind: 'log written', bytes: line }];
-    // Node builds SQLite to call fsync, which does all that fdatasync does.
-    if (/^f(?:data)?sync\(\d+<[^>]*lazuli\.db-wal>\) += 0/.test(line)) return [{ kind: 'log synced' }];
-    const [, clientPort, status] =
-      /^(?:write|writev|sendmsg|sendto)\(\d+<TCP:\[[^\]]*->[^\]]*:(\d+)\]>, [^"]*"HTTP\/1\.1 (\d{3})/.exec(line) ?? [];
-    return status === undefined ? [] : [{ kind: 'answered', clientPort: Number(clientPort), status: Number(status) }];
-  });
+/** The calls in the order of their beginnings. One that never ended is not among them. */
+export async function readTrace(file: string): Promise<SystemCall[]> {
+  const calls: SystemCall[] = [];
+  const unfinished = new Map<string, { began: number; text: string }>();
+  for (const [place, line] of (await readFile(file, 'latin1')).split('\n').entries()) {
+    const [, thread = '', text = ''] = /^(\d+) +(.*)$/.exec(line) ?? [];
+    const [, start] = /^(.*) <unfinished \.\.\.>$/.exec(text) ?? [];
+    if (start !== undefined) {
+      unfinished.set(thread, { began: place, text: start });
+      continue;
+    }
+    const [, rest] = /^<\.\.\. \w+ resumed>(.*)$/.exec(text) ?? [];
+    const first = rest === undefined ? undefined : unfinished.get(thread);
+    if (rest !== undefined && first === undefined) throw new Error(`The trace resumes what it did not begin: ${line}`);
+    unfinished.delete(thread);
+    const whole = `${first?.text ?? ''}${rest ?? text}`;
+    const call = callIn(whole, { began: first?.began ?? place, ended: place });
+    if (call !== undefined) calls.push(call);
+  }
+  return calls.sort((a, b) => a.began - b.began);
+}
+
+function callIn(text: string, at: { began: number; ended: number }): SystemCall | undefined {
+  if (/^pwrite64\(\d+<[^>]*lazuli\.db-wal>/.test(text)) return { ...at, kind: 'log written', bytes: text };
+  // Node builds SQLite to call fsync, which does all that fdatasync does.
+  if (/^f(?:data)?sync\(\d+<[^>]*lazuli\.db-wal>\) += 0/.test(text)) return { ...at, kind: 'log synced' };
+  const [, clientPort, status] =
+    /^(?:write|writev|sendmsg|sendto)\(\d+<TCP:\[[^\]]*->[^\]]*:(\d+)\]>, [^"]*"HTTP\/1\.1 (\d{3})/.exec(text) ?? [];
+  return status === undefined
+    ? undefined
+    : { ...at, kind: 'answered', clientPort: Number(clientPort), status: Number(status) };
 }

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 
-/** Loaded into a server to take its durability away: what must then fail shows what otherwise holds. */
+/** Loaded into every thread of a server to take its durability away: what must then fail shows what otherwise holds. */
 const prototype = DatabaseSync.prototype;
 const exec = Reflect.get(prototype, 'exec');
 
