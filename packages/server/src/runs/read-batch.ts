@@ -13,7 +13,7 @@ import {
   type runs,
 } from '@lazuli/contract';
 import { pythonFloat } from './python-text.ts';
-import type { KeyValue, MetricColumns } from './run-log.ts';
+import type { KeyValue, MetricColumns } from './log-members.ts';
 
 /**
  * The reader of log-batch, the hottest body: it packs points into columns while it validates them. What looks plain

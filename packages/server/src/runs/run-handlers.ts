@@ -26,7 +26,8 @@ import {
   readBatch,
 } from './read-batch.ts';
 import type { RunHandles } from './run-handles.ts';
-import { runNameTag, type KeyValue, type RunLog } from './run-log.ts';
+import { runNameTag, type KeyValue } from './log-members.ts';
+import type { RunLog } from './run-log.ts';
 import { findRun, getRun, removeRunTag, requireActiveRun, updateRun, upsertRunTag } from './run-store.ts';
 import { searchRuns } from './search-runs.ts';
 

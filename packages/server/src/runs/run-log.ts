@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { invalidParameter, MlflowError, type Int64 } from '@lazuli/contract';
+import { invalidParameter, type MlflowError } from '@lazuli/contract';
 import { runArtifactUri } from '../artifact-store/artifact-location.ts';
-import type { WorkspaceRef } from '../access/caller.ts';
 import { createCommitQueue, type CommitQueue, type Outcome } from '../database/commit-queue.ts';
-import type { ColumnValue, Engine, GroupTransaction, SetSelect, SetUpdate, SetWrite } from '../database/engine.ts';
+import type { ColumnValue, Engine, GroupTransaction, SetSelect, SetWrite } from '../database/engine.ts';
 import { noSuchExperiment } from '../experiments/experiment-store.ts';
 import { requireActive } from '../experiments/require-active.ts';
 import type { MetricStore } from '../metric-store/metric-store.ts';
 import type { SeriesPoints } from '../metric-store/series-points.ts';
+import type { Batch, Creation } from './log-members.ts';
+import { paramName, writeRuns, writeTexts } from './log-writes.ts';
 import { pythonText } from './python-text.ts';
 import type { ExperimentHandle, RunHandle, RunHandles } from './run-handles.ts';
 import { noSuchRun, requireActiveRun, type NewRun } from './run-store.ts';
@@ -19,42 +20,8 @@ import { noSuchRun, requireActiveRun, type NewRun } from './run-store.ts';
  * load what the members need, decide each of them, write what was accepted in sets, and, after the commit, keep what was
  * learnt. A member is accepted whole or refused whole before anything is written.
  */
-export interface Batch {
-  readonly kind: 'batch' | 'param';
-  readonly workspace: WorkspaceRef;
-  readonly runId: string;
-  readonly metrics: MetricColumns;
-  readonly params: readonly KeyValue[];
-  readonly tags: readonly KeyValue[];
-}
-
-/** Points as parallel columns. */
-export interface MetricColumns {
-  readonly keys: readonly string[];
-  readonly values: readonly number[];
-  readonly timestamps: readonly Int64[];
-  readonly steps: readonly Int64[];
-}
-
-export interface KeyValue {
-  readonly key: string;
-  readonly value: string;
-}
-
-export interface Creation {
-  readonly kind: 'create';
-  readonly workspace: WorkspaceRef;
-  readonly experimentId: number;
-  readonly runName: string;
-  readonly userId: string;
-  readonly startTime: Int64;
-  readonly tags: readonly KeyValue[];
-}
-
 type Member = Batch | Creation;
 export type RunLog = CommitQueue<Member, NewRun | undefined>;
-
-export const runNameTag = 'mlflow.runName';
 
 const findRun: SetSelect = {
   table: 'runs',
@@ -76,37 +43,9 @@ const findMetricKey: SetSelect = {
   by: { workspace_id: 'int64', experiment_id: 'int64', key: 'text' },
   columns: ['metric_key'],
 };
-const insertRuns: SetWrite = {
-  table: 'runs',
-  columns: {
-    run_key: 'int64',
-    workspace_id: 'int64',
-    run_id: 'text',
-    experiment_id: 'int64',
-    run_name: 'text',
-    user_id: 'text',
-    status: 'text',
-    start_time: 'int64',
-    lifecycle_stage: 'text',
-    artifact_uri: 'text',
-  },
-};
-const textColumns = { workspace_id: 'int64', run_key: 'int64', key: 'text', value: 'text' } as const;
-const textKey = ['workspace_id', 'run_key', 'key'];
-const insertParams: SetWrite = { table: 'run_params', columns: textColumns, conflict: { key: textKey } };
-const upsertTags: SetWrite = {
-  table: 'run_tags',
-  columns: textColumns,
-  conflict: { key: textKey, replace: ['value'] },
-};
 const insertMetricKeys: SetWrite = {
   table: 'metric_keys',
   columns: { metric_key: 'int64', workspace_id: 'int64', experiment_id: 'int64', key: 'text' },
-};
-const renameRuns: SetUpdate = {
-  table: 'runs',
-  by: { workspace_id: 'int64', run_key: 'int64' },
-  set: { run_name: 'text' },
 };
 
 export function createRunLog(engine: Engine, handles: RunHandles, metricStore: MetricStore): RunLog {
@@ -264,10 +203,6 @@ function keyName(workspaceId: number, experimentId: number, key: string): string
   return `${workspaceId}/${experimentId}/${key}`;
 }
 
-function paramName(runKey: number, key: string): string {
-  return `${runKey}/${key}`;
-}
-
 async function loadParams(
   tx: GroupTransaction,
   batches: readonly Batch[],
@@ -330,58 +265,4 @@ function changedParams(batch: Batch, changed: readonly { key: string; logged: st
   return invalidParameter(
     `Changing param values is not allowed. Params were already logged='[${listed.join(', ')}]' for run ID='${batch.runId}'.`,
   );
-}
-
-async function writeRuns(
-  tx: GroupTransaction,
-  accepted: readonly { creation: Creation; run: Omit<NewRun, 'runKey'> }[],
-): Promise<(NewRun & { creation: Creation })[]> {
-  if (accepted.length === 0) return [];
-  const keys = await tx.allocate('runs', accepted.length);
-  const runs = accepted.map(({ creation, run }, index) => ({ ...run, creation, runKey: keys[index] as number }));
-  await tx.write(
-    insertRuns,
-    runs.map(({ creation, runKey, runId, artifactUri }) => [
-      runKey,
-      creation.workspace.workspaceId,
-      runId,
-      creation.experimentId,
-      creation.runName,
-      creation.userId,
-      'RUNNING',
-      creation.startTime,
-      'active',
-      artifactUri,
-    ]),
-  );
-  return runs;
-}
-
-async function writeTexts(
-  tx: GroupTransaction,
-  batches: readonly { batch: Batch; run: RunHandle }[],
-  newRuns: readonly (NewRun & { creation: Creation })[],
-): Promise<void> {
-  // One row a key: the last value of a key wins, and a set statement may touch a row once only.
-  const params = new Map<string, ColumnValue[]>();
-  const tags = new Map<string, ColumnValue[]>();
-  const names = new Map<number, ColumnValue[]>();
-  for (const { runKey, creation } of newRuns) {
-    for (const { key, value } of creation.tags) {
-      tags.set(paramName(runKey, key), [creation.workspace.workspaceId, runKey, key, value]);
-    }
-  }
-  for (const { batch, run } of batches) {
-    const { workspaceId } = batch.workspace;
-    for (const { key, value } of batch.params) {
-      params.set(paramName(run.runKey, key), [workspaceId, run.runKey, key, value]);
-    }
-    for (const { key, value } of batch.tags) {
-      tags.set(paramName(run.runKey, key), [workspaceId, run.runKey, key, value]);
-      if (key === runNameTag) names.set(run.runKey, [workspaceId, run.runKey, value]);
-    }
-  }
-  if (params.size > 0) await tx.write(insertParams, [...params.values()]);
-  if (tags.size > 0) await tx.write(upsertTags, [...tags.values()]);
-  if (names.size > 0) await tx.update(renameRuns, [...names.values()]);
 }

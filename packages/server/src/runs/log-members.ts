@@ -1,0 +1,38 @@
+import type { Int64 } from '@lazuli/contract';
+import type { WorkspaceRef } from '../access/caller.ts';
+
+/** What a logging request asks for, checked in shape and limits: the members of a group commit (run-log.ts). */
+export interface Batch {
+  readonly kind: 'batch' | 'param';
+  readonly workspace: WorkspaceRef;
+  readonly runId: string;
+  readonly metrics: MetricColumns;
+  readonly params: readonly KeyValue[];
+  readonly tags: readonly KeyValue[];
+}
+
+/** Points as parallel columns. */
+export interface MetricColumns {
+  readonly keys: readonly string[];
+  readonly values: readonly number[];
+  readonly timestamps: readonly Int64[];
+  readonly steps: readonly Int64[];
+}
+
+export interface KeyValue {
+  readonly key: string;
+  readonly value: string;
+}
+
+export interface Creation {
+  readonly kind: 'create';
+  readonly workspace: WorkspaceRef;
+  readonly experimentId: number;
+  readonly runName: string;
+  readonly userId: string;
+  readonly startTime: Int64;
+  readonly tags: readonly KeyValue[];
+}
+
+/** *MLflow: this tag and the run's name are one.* */
+export const runNameTag = 'mlflow.runName';
