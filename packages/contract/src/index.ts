@@ -29,6 +29,7 @@ export {
   readQuery,
   storableText,
   writeDouble,
+  writeInteger,
   wrongType,
 } from './proto-json.ts';
 export type { ReadInput, WriteOutput } from './proto-json.ts';

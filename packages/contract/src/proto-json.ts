@@ -347,7 +347,7 @@ function objectWriter(schema: FieldSchema): Write {
 }
 
 /** All digits, also of the smallest 64-bit integer, which SQLite's driver hands over as the double that it is. */
-function writeInteger(value: Int64): string {
+export function writeInteger(value: Int64): string {
   return String(typeof value === 'number' && !Number.isSafeInteger(value) ? BigInt(value) : value);
 }
 

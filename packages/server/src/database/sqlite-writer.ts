@@ -77,6 +77,12 @@ export async function openSqliteWriter(path: string): Promise<SqliteWriter> {
     if ('failure' in response) request?.reject(asError(response.failure));
     else request?.resolve(response);
   });
+  // What the thread throws outside of a request: while it opens, the opening fails with it, and later the process ends.
+  worker.on('error', (error) => {
+    waiting.get(openedId)?.reject(error);
+    if (!waiting.delete(openedId)) throw error;
+    closing = true;
+  });
   worker.on('exit', (code) => {
     for (const { reject } of waiting.values()) reject(new Error(`The writer thread ended with code ${code}.`));
     waiting.clear();
@@ -104,9 +110,8 @@ export async function openSqliteWriter(path: string): Promise<SqliteWriter> {
         const { hasBegun, steps, blobs } = pending;
         Object.assign(pending, { hasBegun: true, steps: [], blobs: [] });
         const request: WriterRequest = { id: nextId++, ...(hasBegun ? {} : { begin: durability }), steps, last };
-        const answer = wait(request.id);
         worker.postMessage(request, blobs);
-        return answer;
+        return wait(request.id);
       };
       try {
         const result = await work({
@@ -124,7 +129,8 @@ export async function openSqliteWriter(path: string): Promise<SqliteWriter> {
         return result;
       } catch (error) {
         Object.assign(pending, { steps: [], blobs: [] });
-        if (pending.hasBegun) await send({ kind: 'rollback' });
+        // The first failure is the one to tell; a rollback that fails as well means that the thread is gone.
+        if (pending.hasBegun) await send({ kind: 'rollback' }).catch(() => undefined);
         throw error;
       }
     },

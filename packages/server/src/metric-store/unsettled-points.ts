@@ -179,6 +179,7 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
   return {
     async append(tx, series) {
       if (unsettledCount > mostUnsettled) return writeAtOnce(tx, series);
+      // Encoded anew for each try of a group: the writer takes a blob's memory with it.
       await tx.write(insertLog, [[nextSeq, encodePoints(series)]]);
       tx.onCommit(() => {
         nextSeq++;

@@ -7,8 +7,8 @@ import { describe, expect, test } from 'vitest';
 import { aRun } from '../server-fixture.ts';
 import { integrityOf } from './integrity.ts';
 import { audit, emptyBooks, work, type Books } from './logged-work.ts';
+import { startOrderedServer } from './ordered-server.ts';
 import { startProcess, type ServerProcess } from './server-process.ts';
-import { writerOrders } from './writer-orders.ts';
 
 /** Room for the database of an empty server and little more. */
 const diskBytes = 3 * 1024 * 1024;
@@ -125,31 +125,22 @@ function remount({ pid }: ServerProcess, dataDir: string, size: number): void {
 
 describe('a database that may not grow', () => {
   test('refuses writes with 503 and takes them again when it may', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'lazuli-limited-'));
-    try {
-      const orders = writerOrders(folder);
-      await using server = await startProcess({
-        dataDir: join(folder, 'data'),
-        flags: ['--log-level', 'error'],
-        preload: orders.preload,
+    await using started = await startOrderedServer();
+    const { server, orders } = started;
+    const { run_id } = await aRun(server.client);
+    const logParams = (from: number): Promise<object> =>
+      server.client.runs.logBatch({
+        run_id,
+        params: Array.from({ length: 100 }, (_, index) => ({ key: `param ${from + index}`, value: 'v'.repeat(500) })),
+        tags: [{ key: 'changing', value: String(from) }],
       });
-      const { run_id } = await aRun(server.client);
-      const logParams = (from: number): Promise<object> =>
-        server.client.runs.logBatch({
-          run_id,
-          params: Array.from({ length: 100 }, (_, index) => ({ key: `param ${from + index}`, value: 'v'.repeat(500) })),
-          tags: [{ key: 'changing', value: String(from) }],
-        });
-      await logParams(0);
-      const stored = await server.client.runs.getRun({ run_id });
-      orders.give({ size: 'fixed' });
-      await expect(logParams(100)).rejects.toMatchObject({ errorCode: 'TEMPORARILY_UNAVAILABLE', status: 503 });
-      expect(await server.client.runs.getRun({ run_id })).toEqual(stored);
-      orders.give({});
-      await logParams(100);
-      expect((await server.client.runs.getRun({ run_id })).run.data.params).toHaveLength(200);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+    await logParams(0);
+    const stored = await server.client.runs.getRun({ run_id });
+    orders.give({ size: 'fixed' });
+    await expect(logParams(100)).rejects.toMatchObject({ errorCode: 'TEMPORARILY_UNAVAILABLE', status: 503 });
+    expect(await server.client.runs.getRun({ run_id })).toEqual(stored);
+    orders.give({});
+    await logParams(100);
+    expect((await server.client.runs.getRun({ run_id })).run.data.params).toHaveLength(200);
   }, 60_000);
 });

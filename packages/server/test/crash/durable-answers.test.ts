@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ask, openRaw, request } from '../robustness/raw-connection.ts';
 import { aRun } from '../server-fixture.ts';
-import { startProcess, type ServerProcess } from './server-process.ts';
+import { startOrderedServer } from './ordered-server.ts';
+import { startProcess } from './server-process.ts';
 import { readTrace, traceInto, whyNotTraced, type SystemCall } from './system-calls.ts';
-import { writerOrders, type WriterOrders } from './writer-orders.ts';
 
 /** Requests that change something, each with a mark that its rows carry into the database's log. */
 const writes: readonly ((runId: string, mark: string) => readonly [path: string, body: object])[] = [
@@ -100,66 +100,45 @@ describe('every answer to a write', () => {
   }, 60_000);
 });
 
-/** A server of its own process, whose writing connection takes orders. */
-async function withOrders(work: (server: ServerProcess, orders: WriterOrders) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'lazuli-commits-'));
-  try {
-    const orders = writerOrders(folder);
-    await using server = await startProcess({
-      dataDir: join(folder, 'data'),
-      flags: ['--log-level', 'error'],
-      preload: orders.preload,
-    });
-    await work(server, orders);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
 describe('the commit of a write', () => {
-  test(
-    'runs with synchronous = full, and the answer waits for it',
-    () =>
-      withOrders(async (server, orders) => {
-        const { run_id } = await aRun(server.client);
-        for (const [index, write] of writes.entries()) {
-          const [path, body] = write(run_id, `mark-${index}`);
-          const before = await server.client.runs.getRun({ run_id });
-          using connection = await openRaw(server.port);
-          orders.give({ commit: 'hold' });
-          connection.write(request('POST', `/api/2.0/mlflow/${path}`, JSON.stringify(body)));
-          // Only a commit with synchronous = full is held.
-          await expect.poll(() => orders.isHolding(), { timeout: 5_000, interval: 5 }).toBe(true);
-          // The server answers others meanwhile, so it is not for want of time that this one gets nothing.
-          expect(await server.client.runs.getRun({ run_id })).toEqual(before);
-          await expect(connection.answer(100)).rejects.toThrow('No answer within 100 ms; received so far: ');
-          expect({ path, isHolding: orders.isHolding() }).toEqual({ path, isHolding: true });
-          orders.give({});
-          const { status } = await connection.answer(5_000);
-          expect({ path, status, isHolding: orders.isHolding() }).toEqual({ path, status: 200, isHolding: false });
-        }
-      }),
-    60_000,
-  );
+  test('runs with synchronous = full, and the answer waits for it', async () => {
+    await using started = await startOrderedServer();
+    const { server, orders } = started;
+    const { run_id } = await aRun(server.client);
+    const read = request('GET', `/api/2.0/mlflow/runs/get?run_id=${run_id}`);
+    for (const [index, write] of writes.entries()) {
+      const [path, body] = write(run_id, `mark-${index}`);
+      const before = await ask(server.port, read, 5_000);
+      using connection = await openRaw(server.port);
+      orders.give({ commit: 'hold' });
+      connection.write(request('POST', `/api/2.0/mlflow/${path}`, JSON.stringify(body)));
+      // Only a commit with synchronous = full is held.
+      await expect.poll(() => orders.isHolding(), { timeout: 5_000, interval: 5 }).toBe(true);
+      // The server answers others meanwhile, so it is not for want of time that this one gets nothing.
+      expect(await ask(server.port, read, 5_000)).toMatchObject({ status: 200, body: before.body });
+      await expect(connection.answer(100)).rejects.toThrow(/^No answer within 100 ms; received so far: $/);
+      expect({ path, isHolding: orders.isHolding() }).toEqual({ path, isHolding: true });
+      orders.give({});
+      const { status } = await connection.answer(5_000);
+      expect({ path, status, isHolding: orders.isHolding() }).toEqual({ path, status: 200, isHolding: false });
+    }
+  }, 60_000);
 
-  test(
-    'that fails is told to the client as 503, leaves nothing behind, and the next one succeeds',
-    () =>
-      withOrders(async (server, orders) => {
-        const { run_id } = await aRun(server.client);
-        for (const [index, write] of writes.entries()) {
-          const [path, body] = write(run_id, `mark-${index}`);
-          const text = request('POST', `/api/2.0/mlflow/${path}`, JSON.stringify(body));
-          const before = await server.client.runs.getRun({ run_id });
-          orders.give({ commit: 'fail' });
-          const failed = await ask(server.port, text, 5_000);
-          expect(JSON.parse(failed.body)).toMatchObject({ error_code: 'TEMPORARILY_UNAVAILABLE' });
-          expect(failed.status).toBe(503);
-          orders.give({});
-          expect(await server.client.runs.getRun({ run_id })).toEqual(before);
-          expect(await ask(server.port, text, 5_000)).toMatchObject({ status: 200 });
-        }
-      }),
-    60_000,
-  );
+  test('that fails is told to the client as 503, leaves nothing behind, and the next one succeeds', async () => {
+    await using started = await startOrderedServer();
+    const { server, orders } = started;
+    const { run_id } = await aRun(server.client);
+    for (const [index, write] of writes.entries()) {
+      const [path, body] = write(run_id, `mark-${index}`);
+      const text = request('POST', `/api/2.0/mlflow/${path}`, JSON.stringify(body));
+      const before = await server.client.runs.getRun({ run_id });
+      orders.give({ commit: 'fail' });
+      const failed = await ask(server.port, text, 5_000);
+      expect(JSON.parse(failed.body)).toMatchObject({ error_code: 'TEMPORARILY_UNAVAILABLE' });
+      expect(failed.status).toBe(503);
+      orders.give({});
+      expect(await server.client.runs.getRun({ run_id })).toEqual(before);
+      expect(await ask(server.port, text, 5_000)).toMatchObject({ status: 200 });
+    }
+  }, 60_000);
 });

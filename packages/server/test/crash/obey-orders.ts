@@ -1,4 +1,4 @@
-import { DatabaseSync, StatementSync } from 'node:sqlite';
+import { DatabaseSync, StatementSync, type StatementResultingChanges } from 'node:sqlite';
 import { ordersIn } from './writer-orders.ts';
 
 /** Loaded into every thread of a server: lets a test give orders to its writing connection, and changes nothing without. */
@@ -32,7 +32,7 @@ StatementSync.prototype.run = function (this: StatementSync, ...values) {
   if (database !== undefined && this.sourceSQL === 'commit' && writing.delete(database) && isDurable(database)) {
     obeyAtCommit();
   }
-  return run.call(this, ...values);
+  return Reflect.apply(run, this, values) as StatementResultingChanges;
 };
 
 /** What SQLite itself says about the connection, whatever was asked of it before. */
