@@ -114,7 +114,8 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
   async function settlePoints(runKeys: readonly number[]): Promise<void> {
     for (const runKey of runKeys) {
       const run = runs.get(runKey);
-      while (run !== undefined && run.points.length > 0) await writeSlice(run);
+      // Those that are there now: with a run that is being logged to, waiting for none to be left could take for ever.
+      for (let left = run?.points.length ?? 0; run !== undefined && left > 0; left -= sliceRows) await writeSlice(run);
     }
   }
 
