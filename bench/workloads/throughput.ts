@@ -5,7 +5,7 @@ import { median } from '../statistics.ts';
 import type { NamedLatency, WorkloadContext } from './workload.ts';
 
 const ROUNDS = 3;
-const LONGEST_WARM_UP_MS = 2000;
+const LONGEST_WARM_UP_MS = 5000;
 
 export interface SentRequests {
   /** Number of the first request of the lane. */
