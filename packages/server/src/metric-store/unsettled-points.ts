@@ -75,6 +75,12 @@ interface UnsettledRun {
   latest: Map<number, PointRow>;
 }
 
+/** A run with as many points as are to be settled. */
+interface WaitingRun {
+  readonly run: UnsettledRun;
+  left: number;
+}
+
 /** How long points wait for their place while nobody reads them. */
 const settleAfterMs = 250;
 /** Rows that one settling transaction writes: a few milliseconds, between which requests are answered. */
@@ -112,21 +118,37 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
   }
 
   async function settlePoints(runKeys: readonly number[]): Promise<void> {
-    for (const runKey of runKeys) {
+    // Those that are there now: with a run that is being logged to, waiting for none to be left could take for ever.
+    let waiting = runKeys.flatMap((runKey): WaitingRun[] => {
       const run = runs.get(runKey);
-      // Those that are there now: with a run that is being logged to, waiting for none to be left could take for ever.
-      for (let left = run?.points.length ?? 0; run !== undefined && left > 0; left -= sliceRows) await writeSlice(run);
+      return run === undefined || run.points.length === 0 ? [] : [{ run, left: run.points.length }];
+    });
+    while (waiting.length > 0) {
+      await writeSlice(waiting);
+      // Somebody else may have settled them meanwhile.
+      waiting = waiting.filter(({ run, left }) => left > 0 && run.points.length > 0);
     }
   }
 
-  function writeSlice(run: UnsettledRun): Promise<void> {
+  /** Writes points of as many runs as make a slice: a transaction for each run would cost more than its points. */
+  function writeSlice(waiting: readonly WaitingRun[]): Promise<void> {
     return engine.group(async (tx) => {
-      const slice = run.points.slice(0, sliceRows);
-      await tx.write(insertPoints, slice.sort(byPlace));
+      const rows: PointRow[] = [];
+      const taken: { one: WaitingRun; count: number }[] = [];
+      for (const one of waiting) {
+        if (rows.length >= sliceRows) break;
+        const points = one.run.points.slice(0, Math.min(one.left, sliceRows - rows.length)).sort(byPlace);
+        rows.push(...points);
+        taken.push({ one, count: points.length });
+      }
+      await tx.write(insertPoints, rows);
       tx.onCommit(() => {
         // Later points were pushed behind; another settling can have taken none, since groups take turns.
-        run.points = run.points.slice(slice.length);
-        unsettledCount -= slice.length;
+        for (const { one, count } of taken) {
+          one.run.points = one.run.points.slice(count);
+          one.left -= count;
+          unsettledCount -= count;
+        }
       });
     }, 'relaxed');
   }
@@ -167,8 +189,8 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
     const end = nextSeq;
     const before = [...runs.keys()];
     await settleLatest();
+    await settlePoints(before);
     for (const runKey of before) {
-      await settlePoints([runKey]);
       const run = runs.get(runKey);
       if (run?.points.length === 0 && run.latest.size === 0) runs.delete(runKey);
     }
