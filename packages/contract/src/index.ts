@@ -33,7 +33,7 @@ export {
   wrongType,
 } from './proto-json.ts';
 export type { ReadInput, WriteOutput } from './proto-json.ts';
-export { checkKey, checkLength, cutToLength, limits } from './limits.ts';
+export { checkDistinctKeys, checkKey, checkLength, cutToLength, limits } from './limits.ts';
 export { exactInt64, parseInt64 } from './int64.ts';
 export type { Int64 } from './int64.ts';
 export { RunStatus, ViewType } from './scalars.ts';

@@ -73,6 +73,16 @@ export function checkKey(parameter: string, key: string): void {
   }
 }
 
+/** Refuses tags of one request of which two have the same key: which one counts would be chance. */
+export function checkDistinctKeys(tags: readonly { readonly key: string }[]): void {
+  const seen = new Set<string>();
+  for (const { key } of tags) {
+    if (seen.has(key))
+      throw invalidParameter(`Duplicate tag keys have been submitted: ['${key}']. Give each key once.`);
+    seen.add(key);
+  }
+}
+
 /** The POSIX path that a text stands for: without empty, `.` and inner `..` segments. */
 function normalizedPath(text: string): string {
   const segments: string[] = [];

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { invalidParameter } from '@lazuli/contract';
+import { invalidParameter, limits } from '@lazuli/contract';
 import { checkLayer, decodeLayer, folderPath, type ArtifactPath } from './artifact-path.ts';
 
 /**
@@ -17,7 +17,7 @@ export type ArtifactLocation =
   /** A place that clients reach without the server. */
   | { readonly kind: 'remote'; readonly scheme: string };
 
-const maxLength = 2048;
+const maxLength = limits.artifactLocation;
 
 /** *MLflow: schemes whose URIs name a host that the server would have to connect to.* */
 const hostSchemes = new Set(['http', 'https', 'ftp', 'ftps', 'sftp', 'hdfs', 'viewfs', 'abfs', 'abfss', 'r2', 'b2']);

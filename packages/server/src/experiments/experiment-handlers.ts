@@ -1,4 +1,5 @@
 import {
+  checkDistinctKeys,
   checkKey,
   checkLength,
   compileWriter,
@@ -50,7 +51,7 @@ export function experimentHandlers({ engine, now, locationFor, runsOf }: Experim
     async createExperiment({ name, artifact_location, tags = [] }, { workspace }) {
       checkLength('name', name, limits.experimentName);
       const checkedTags = tags.map(({ key = '', value = '' }) => checkedTag(key, value));
-      refuseRepeatedKeys(checkedTags);
+      checkDistinctKeys(checkedTags);
       refuseTooManyViews(checkedTags.map(({ key }) => key));
       return engine.transaction(async ({ db }) => {
         const experimentId = await takeExperimentId(db, workspace.workspaceId);
@@ -226,15 +227,6 @@ function checkedTag(key: string, value: string): { key: string; value: string } 
   checkLength('key', key, limits.key);
   checkLength('value', value, limits.experimentTagValue);
   return { key, value };
-}
-
-function refuseRepeatedKeys(tags: readonly { key: string }[]): void {
-  const seen = new Set<string>();
-  for (const { key } of tags) {
-    if (seen.has(key))
-      throw invalidParameter(`Duplicate tag keys have been submitted: ['${key}']. Give each key once.`);
-    seen.add(key);
-  }
 }
 
 /** *MLflow's web UI keeps each saved view of an experiment in a tag with this prefix.* */

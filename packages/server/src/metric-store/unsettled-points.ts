@@ -227,9 +227,17 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
       if (logged.length > 0) await settleAll();
     },
     forgetWorkspace(workspaceId) {
-      for (const [runKey, run] of runs) if (run.workspaceId === workspaceId) runs.delete(runKey);
+      for (const [runKey, run] of runs) {
+        if (run.workspaceId !== workspaceId) continue;
+        // Emptied, too: a settling that waits for its turn may hold it.
+        unsettledCount -= run.points.length;
+        run.points = [];
+        run.latest = new Map();
+        runs.delete(runKey);
+      }
     },
     async close() {
+      closed = true;
       clearTimeout(timer);
       try {
         await passing;
@@ -237,9 +245,6 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
       } catch {
         // On a full disk a server must stop all the same; what is left in the log is settled by the next one.
       }
-      clearTimeout(timer);
-      timer = undefined;
-      closed = true;
     },
   };
 }

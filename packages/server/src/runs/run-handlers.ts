@@ -1,4 +1,5 @@
 import {
+  checkDistinctKeys,
   checkLength,
   invalidParameter,
   limits,
@@ -46,7 +47,7 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
   return {
     async createRun({ experiment_id = '0', user_id = '', run_name, start_time = 0, tags = [] }, { workspace }) {
       const given = checkedTags(tags, 'tags');
-      refuseRepeatedKeys(given);
+      checkDistinctKeys(given);
       const runName = chosenName(run_name, given);
       const kept = given.filter(({ key }) => key !== runNameTag);
       const allTags = [...kept, { key: runNameTag, value: runName }];
@@ -282,15 +283,6 @@ function withoutEmptyName(tags: readonly KeyValue[]): readonly KeyValue[] {
     : tags;
 }
 
-function refuseRepeatedKeys(tags: readonly KeyValue[]): void {
-  const seen = new Set<string>();
-  for (const { key } of tags) {
-    if (seen.has(key))
-      throw invalidParameter(`Duplicate tag keys have been submitted: ['${key}']. Give each key once.`);
-    seen.add(key);
-  }
-}
-
 function checkDataset({ dataset, tags = [] }: DatasetInput): void {
   checkLength('name', dataset.name, limits.datasetName);
   checkLength('digest', dataset.digest, limits.datasetDigest);
@@ -301,5 +293,5 @@ function checkDataset({ dataset, tags = [] }: DatasetInput): void {
     checkLength('key', key, limits.inputTagKey);
     checkLength('value', value, limits.inputTagValue);
   }
-  refuseRepeatedKeys(tags);
+  checkDistinctKeys(tags);
 }

@@ -68,7 +68,11 @@ export function createRunHandles(): RunHandles {
       const prefix = `${workspaceId}/`;
       for (const name of handles.keys()) if (name.startsWith(prefix)) handles.delete(name);
       for (const name of experiments.keys()) if (name.startsWith(prefix)) experiments.delete(name);
-      for (const name of metricKeys.keys()) if (name.startsWith(prefix)) metricKeys.delete(name);
+      for (const [name, keys] of metricKeys) {
+        if (!name.startsWith(prefix)) continue;
+        metricKeyCount -= keys.size;
+        metricKeys.delete(name);
+      }
     },
     metricKeys: (workspaceId, experimentId) => metricKeys.get(`${workspaceId}/${experimentId}`) ?? none,
     keepMetricKey(workspaceId, experimentId, key, metricKey) {
