@@ -1,19 +1,23 @@
 /** `npm run bench`: the workloads of README.md against a server of our own or, with --url, against any other. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { measureCalibrators } from './calibrators.ts';
-import type { Calibrators } from './calibrators.ts';
+import type { CalibratorSample } from './calibrators.ts';
+import { undoOnSignal } from './interruption.ts';
 import { currentCommit, describeMachine } from './machine.ts';
+import { readOptions, usage, UsageError } from './options.ts';
+import type { Options } from './options.ts';
+import { startPostgres } from './postgres-server.ts';
+import type { PostgresServer } from './postgres-server.ts';
+import { postgresLine } from './postgres-settings.ts';
 import { everyAnswerWasRight, renderMarkdown, writeReport } from './report.ts';
 import type { BenchRun, Measured } from './report.ts';
-import { engines, startServer } from './server-process.ts';
-import type { ServerProcess } from './server-process.ts';
+import { startServer } from './server-process.ts';
+import type { RunningServer } from './server-process.ts';
 import { openTrackingClient, targetOf } from './tracking-client.ts';
 import { createRunWorkload } from './workloads/create-run.ts';
-import { largeBatches, smallBatches } from './workloads/log-batch.ts';
+import { largeBatches, smallBatches, wideBatches } from './workloads/log-batch.ts';
 import { hundredClientsLogMetrics, oneClientLogsMetrics } from './workloads/log-metric.ts';
 import { historyWorkload } from './workloads/metric-history.ts';
 import { searchWorkload } from './workloads/search-runs.ts';
@@ -24,98 +28,55 @@ const workloads: readonly Workload[] = [
   hundredClientsLogMetrics,
   smallBatches,
   largeBatches,
+  wideBatches,
   createRunWorkload,
   searchWorkload,
   historyWorkload,
 ];
 
-const usage = `npm run bench [-- <workload>... --option value...]
-
-workloads, all unless named:
-${workloads.map(({ id, title }) => `  ${id.padEnd(4)} ${title}`).join('\n')}
-
-  --engine sqlite    the database of the server that is started (${engines.join(', ')})
-  --scale 0.1        size of the seeded data of W7 and W10; 1 is what the targets mean
-  --duration 5       seconds of each of the three rounds of a throughput workload
-  --keep <folder>    keep the server's data under this folder, and reuse what an earlier run seeded there
-  --url <url>        measure this MLflow-compatible server instead of starting one
-  --label <name>     what to call that server in the result (its address unless given)
-  --results <folder> where the results are written (bench/results)
-`;
-
-interface Options {
-  readonly selected: readonly Workload[];
-  readonly scale: number;
-  readonly durationMs: number;
-  readonly keep: string | undefined;
-  readonly url: URL | undefined;
-  readonly label: string | undefined;
-  readonly results: string;
-}
-
-class UsageError extends Error {}
-
-function readOptions(args: readonly string[]): Options | 'help' {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      engine: { type: 'string', default: 'sqlite' },
-      scale: { type: 'string', default: '1' },
-      duration: { type: 'string', default: '5' },
-      keep: { type: 'string' },
-      url: { type: 'string' },
-      label: { type: 'string' },
-      results: { type: 'string', default: fileURLToPath(new URL('results', import.meta.url)) },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) return 'help';
-  if (!engines.some((engine) => engine === values.engine)) {
-    throw new UsageError(`--engine ${values.engine} is not one that the bench can start: ${engines.join(', ')}`);
-  }
-  for (const name of positionals) {
-    if (!workloads.some(({ id }) => id === name.toUpperCase())) throw new UsageError(`there is no workload ${name}`);
-  }
-  const names = positionals.map((name) => name.toUpperCase());
-  return {
-    selected: names.length === 0 ? workloads : workloads.filter(({ id }) => names.includes(id)),
-    scale: positiveNumber('--scale', values.scale),
-    durationMs: positiveNumber('--duration', values.duration) * 1000,
-    keep: values.keep,
-    url: values.url === undefined ? undefined : new URL(values.url),
-    label: values.label,
-    results: values.results,
-  };
-}
-
-function positiveNumber(option: string, text: string): number {
-  const number = Number(text);
-  if (!(number > 0 && Number.isFinite(number))) throw new UsageError(`${option} ${text} is not a positive number`);
-  return number;
+/** What all workloads of one run of the bench have in common. */
+interface Surroundings {
+  readonly options: Options;
+  readonly runName: string;
+  readonly folder: string;
+  /** Undefined unless the server that is measured is our own, on PostgreSQL. */
+  readonly postgres: PostgresServer | undefined;
+  /** What has been started, and is ended with the bench at the latest. */
+  readonly undo: AsyncDisposableStack;
 }
 
 function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** A server of our own, fresh for each workload so that none inherits another's data or background work; or the one at --url. */
-async function measure(workload: Workload, options: Options, runName: string, folder: string): Promise<Measured> {
-  const dataDir = join(folder, workload.seeds === 'nothing' ? `${workload.id}-${runName}` : workload.id);
-  let server: ServerProcess | undefined;
+async function remove(folder: string): Promise<void> {
+  // Retried, because a process that was just killed may still add a file.
+  await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+}
+
+/** A server of our own, on data of its own so that no workload inherits another's data or background work; or the one at --url. */
+async function measure(workload: Workload, surroundings: Surroundings): Promise<Measured> {
+  const { options, runName, folder, postgres, undo } = surroundings;
+  const { url, engine, processes, scale, durationMs } = options;
+  const isReusable = workload.seeds === 'reusable data';
+  const name = isReusable ? workload.id : `${workload.id}-${runName}`;
+  const dataDir = join(folder, name);
+  const database = name.toLowerCase();
+  let server: RunningServer | undefined;
   try {
-    if (options.url === undefined) {
+    if (url === undefined) {
       await mkdir(dataDir, { recursive: true });
-      server = await startServer(dataDir, join(folder, `${workload.id}-${runName}.log`));
+      const databaseUrl = await postgres?.openDatabase(database);
+      const logPrefix = join(folder, `${workload.id}-${runName}`);
+      server = await startServer({ dataDir, databaseUrl, processes, logPrefix }, undo);
     }
-    const target = targetOf(server?.url ?? options.url ?? new URL('http://127.0.0.1:5000'));
+    const target = targetOf(server?.urls ?? (url === undefined ? [] : [url]));
     const client = await openTrackingClient(target);
     try {
       const note = (text: string): void => {
         say(`  ${workload.id}: ${text}`);
       };
-      const { scale, durationMs } = options;
-      const outcome = await workload.run({ target, client, scale, durationMs, runName, note });
+      const outcome = await workload.run({ target, client, engine, scale, durationMs, runName, note });
       const peakMemoryMb = await server?.peakMemoryMb();
       return { workload, outcome, failure: undefined, startedInMs: server?.startedInMs, peakMemoryMb };
     } finally {
@@ -126,14 +87,18 @@ async function measure(workload: Workload, options: Options, runName: string, fo
     return { workload, outcome: undefined, failure, startedInMs: server?.startedInMs, peakMemoryMb: undefined };
   } finally {
     await server?.stop();
-    if (workload.seeds === 'nothing') await rm(dataDir, { recursive: true, force: true });
+    const isKept = isReusable && options.keep !== undefined;
+    if (url === undefined && !isKept && !undo.disposed) {
+      await postgres?.dropDatabase(database);
+      await remove(dataDir);
+    }
   }
 }
 
-async function calibrate(folder: string): Promise<Calibrators> {
-  const calibrators = await measureCalibrators(folder);
-  const shown = (Object.keys(calibrators) as (keyof Calibrators)[]).map(
-    (name) => `${name} ${Math.round(calibrators[name]).toLocaleString('en')}`,
+async function calibrate(folder: string, postgres: PostgresServer | undefined): Promise<CalibratorSample> {
+  const calibrators = await measureCalibrators(folder, postgres);
+  const shown = Object.entries(calibrators).map(
+    ([name, value]: [string, number]) => `${name} ${Math.round(value).toLocaleString('en')}`,
   );
   say(`calibrators: ${shown.join(', ')}`);
   return calibrators;
@@ -148,61 +113,92 @@ function summaryOf({ workload, outcome, failure }: Measured): string {
   return `${workload.id}: ${figures.join(', ')}, ${outcome.errors} errors, ${outcome.problems.length} wrong answers`;
 }
 
-/** Complete runs have a plain name; partial ones say what they hold, so that they never replace a complete one. */
-function resultName(run: BenchRun, options: Options): string {
+function serverName({ url, label, engine, processes }: Options): string {
+  if (url !== undefined) return label ?? url.host;
+  return processes === 1 ? `Lazuli on ${engine}` : `Lazuli on ${engine}, ${processes} processes`;
+}
+
+/** Complete runs have a plain name; others say what they hold, so that they never replace a complete one on SQLite. */
+function resultName(run: BenchRun, { url, engine, processes, selected }: Options): string {
   const parts = [run.date.toISOString().slice(0, 10), run.commit];
-  if (options.url !== undefined) parts.push(run.server.replace(/[^\w.-]+/g, '-'));
-  if (options.selected.length < workloads.length) parts.push(...options.selected.map(({ id }) => id));
-  if (options.scale !== 1) parts.push(`scale-${options.scale}`);
+  if (url !== undefined) parts.push(run.server.replace(/[^\w.-]+/g, '-'));
+  if (engine !== 'sqlite') parts.push(engine);
+  if (processes !== 1) parts.push(`${processes}-processes`);
+  if (selected.length < workloads.length) parts.push(...selected.map(({ id }) => id));
+  if (run.scale !== 1) parts.push(`scale-${run.scale}`);
   return parts.join('-');
 }
 
-async function main(): Promise<void> {
-  const options = readOptions(process.argv.slice(2));
+/** Where the data lie: a folder that the user names, or one that is removed with the last process that uses it. */
+async function openFolder(keep: string | undefined, undo: AsyncDisposableStack): Promise<string> {
+  if (keep !== undefined) {
+    await mkdir(keep, { recursive: true });
+    return keep;
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'lazuli-bench-'));
+  undo.defer(() => remove(folder));
+  // PostgreSQL may run as another user, whose way to its data leads through here.
+  await chmod(folder, 0o711);
+  return folder;
+}
+
+async function main(undo: AsyncDisposableStack): Promise<void> {
+  const options = readOptions(process.argv.slice(2), workloads);
   if (options === 'help') {
-    process.stdout.write(usage);
+    process.stdout.write(usage(workloads));
     return;
   }
   const date = new Date();
   const runName = `bench-${date.getTime().toString(36)}`;
-  const folder = options.keep ?? (await mkdtemp(join(tmpdir(), 'lazuli-bench-')));
-  await mkdir(folder, { recursive: true });
-  try {
-    const machine = await describeMachine(folder);
-    const commit = await currentCommit();
-    const before = await calibrate(folder);
-    const measured: Measured[] = [];
-    for (const workload of options.selected) {
-      say(`${workload.id}: ${workload.title}`);
-      const result = await measure(workload, options, runName, folder);
-      say(`  ${summaryOf(result)}`);
-      measured.push(result);
-    }
-    const after = await calibrate(folder);
-    const run: BenchRun = {
-      date,
-      commit,
-      machine,
-      server: options.url === undefined ? 'Lazuli on sqlite' : (options.label ?? options.url.host),
-      scale: options.scale,
-      durationMs: options.durationMs,
-      calibratorSamples: [before, after],
-      measured,
-    };
-    process.stdout.write(`\n${renderMarkdown(run)}\n`);
-    if (measured.some(({ outcome }) => outcome !== undefined)) {
-      say(`written to ${await writeReport(run, options.results, resultName(run, options))}`);
-    }
-    if (!everyAnswerWasRight(run)) process.exitCode = 1;
-  } finally {
-    if (options.keep === undefined) await rm(folder, { recursive: true, force: true });
+  const folder = await openFolder(options.keep, undo);
+  const machine = await describeMachine(folder);
+  const commit = await currentCommit();
+  const isPostgresOurs = options.engine === 'postgres' && options.url === undefined;
+  const postgres = isPostgresOurs ? await startPostgres(folder, undo) : undefined;
+  if (postgres !== undefined) say(postgresLine(postgres.description));
+
+  const before = await calibrate(folder, postgres);
+  const measured: Measured[] = [];
+  for (const workload of options.selected) {
+    if (undo.disposed) return;
+    say(`${workload.id}: ${workload.title}`);
+    const result = await measure(workload, { options, runName, folder, postgres, undo });
+    say(`  ${summaryOf(result)}`);
+    measured.push(result);
   }
+  if (undo.disposed) return;
+  const after = await calibrate(folder, postgres);
+  const run: BenchRun = {
+    date,
+    commit,
+    machine,
+    server: serverName(options),
+    postgres: postgres?.description,
+    scale: options.scale,
+    durationMs: options.durationMs,
+    calibratorSamples: [before, after],
+    measured,
+  };
+  process.stdout.write(`\n${renderMarkdown(run)}\n`);
+  if (measured.some(({ outcome }) => outcome !== undefined)) {
+    say(`written to ${await writeReport(run, options.results, resultName(run, options))}`);
+  }
+  if (!everyAnswerWasRight(run)) process.exitCode = 1;
 }
 
+const undo = new AsyncDisposableStack();
+const interruption = undoOnSignal(undo);
 try {
-  await main();
+  await main(undo);
 } catch (error) {
-  const isMistake = error instanceof UsageError || (error instanceof TypeError && 'code' in error);
-  say(isMistake ? `${error.message}\n\n${usage}` : String(error instanceof Error ? error.stack : error));
-  process.exitCode = 1;
+  if (!interruption.happened()) {
+    say(
+      error instanceof UsageError
+        ? `${error.message}\n\n${usage(workloads)}`
+        : String(error instanceof Error ? error.stack : error),
+    );
+    process.exitCode = 1;
+  }
+} finally {
+  await undo.disposeAsync();
 }

@@ -10,6 +10,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { FIRST_NUMBER, runLoad } from './load.ts';
+import { postgresRowsPerSecond } from './postgres-calibrator.ts';
+import type { PostgresServer } from './postgres-server.ts';
 import { median } from './statistics.ts';
 
 export interface Calibrators {
@@ -23,12 +25,20 @@ export interface Calibrators {
   readonly Ca: number;
 }
 
+export interface CalibratorSample extends Calibrators {
+  /** Rows per second into a PostgreSQL append table, 1000 per transaction; where the bench has started one. */
+  readonly Cp?: number;
+}
+
 const SAMPLES = 3;
 const SAMPLE_MS = 1500;
 const CONNECTIONS = 100;
 
 /** `parentFolder` should lie on the file system that will hold the server's data. */
-export async function measureCalibrators(parentFolder: string): Promise<Calibrators> {
+export async function measureCalibrators(
+  parentFolder: string,
+  postgres: PostgresServer | undefined,
+): Promise<CalibratorSample> {
   const folder = await mkdtemp(join(parentFolder, 'lazuli-calibrate-'));
   try {
     const Cf = medianOf(() => syncsPerSecond(join(folder, 'synced')));
@@ -36,7 +46,8 @@ export async function measureCalibrators(parentFolder: string): Promise<Calibrat
     let sample = 0;
     const Ca = medianOf(() => rowsPerSecond(join(folder, `append-${(sample += 1)}.db`)));
     const Ch = await nullRequestsPerSecond();
-    return { Cf, Ch, Cj, Ca };
+    if (postgres === undefined) return { Cf, Ch, Cj, Ca };
+    return { Cf, Ch, Cj, Ca, Cp: await postgresRowsPerSecond(postgres) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -152,7 +163,7 @@ async function nullRequestsPerSecond(): Promise<number> {
       server.once('error', reject);
     });
     const lane = { method: 'GET', path: '/', first: FIRST_NUMBER } as const;
-    const plan = { address: { host: '127.0.0.1', port }, lanes: Array.from({ length: CONNECTIONS }, () => lane) };
+    const plan = { addresses: [{ host: '127.0.0.1', port }], lanes: Array.from({ length: CONNECTIONS }, () => lane) };
     await runLoad({ ...plan, durationMs: SAMPLE_MS });
     const rates: number[] = [];
     for (let i = 0; i < SAMPLES; i += 1) {

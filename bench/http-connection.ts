@@ -13,6 +13,13 @@ export interface Address {
   readonly port: number;
 }
 
+/** Connection i of those that are spread over several processes of a server: each takes its turn. */
+export function addressOf(addresses: readonly Address[], i: number): Address {
+  const address = addresses[i % addresses.length];
+  if (address === undefined) throw new Error('there is no address to connect to');
+  return address;
+}
+
 export interface ConnectionEvents {
   /** `body` is valid only during the call. */
   answered(status: number, body: Buffer): void;

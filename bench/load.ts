@@ -9,7 +9,7 @@
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { openConnection, requestBytes } from './http-connection.ts';
+import { addressOf, openConnection, requestBytes } from './http-connection.ts';
 import type { Address, HttpConnection } from './http-connection.ts';
 import { summarize } from './statistics.ts';
 import type { Latency } from './statistics.ts';
@@ -26,7 +26,8 @@ export interface Lane {
 }
 
 export interface LoadPlan {
-  readonly address: Address;
+  /** Lane i goes to address i, and round again: the connections are spread evenly. */
+  readonly addresses: readonly Address[];
   readonly durationMs: number;
   readonly lanes: readonly Lane[];
   /** Name of a string member of the answers whose values are wanted back, one an answer. */
@@ -132,8 +133,9 @@ async function generate(plan: LoadPlan): Promise<LoadResult> {
     else rest(lane);
   }
 
-  async function open(lane: Lane): Promise<Running> {
-    const request = requestBytes(plan.address, lane.method, lane.path, lane.body);
+  async function open(lane: Lane, i: number): Promise<Running> {
+    const address = addressOf(plan.addresses, i);
+    const request = requestBytes(address, lane.method, lane.path, lane.body);
     const events = {
       answered(status: number, body: Buffer) {
         receive(running, status, body);
@@ -149,14 +151,14 @@ async function generate(plan: LoadPlan): Promise<LoadResult> {
       number: lane.first,
       sentAt: 0,
       isWaiting: false,
-      connection: await openConnection(plan.address, events),
+      connection: await openConnection(address, events),
     };
     // A server may close a connection when it likes; what was in flight is an error, and the lane goes on.
     async function reopen(reason: Error): Promise<void> {
       if (!running.isWaiting) return;
       fail(running, reason.message);
       try {
-        running.connection = await openConnection(plan.address, events);
+        running.connection = await openConnection(address, events);
         if (performance.now() < deadline) send(running);
         else rest(running);
       } catch {
@@ -219,6 +221,7 @@ function memberOf(body: Buffer, mark: string): string {
 }
 
 if (process.argv.includes('--generate')) {
+  process.once('disconnect', () => process.exit());
   process.once('message', (plan) => {
     void generate(plan as LoadPlan).then((result) => process.send?.(result)); // sent by runLoad above
   });

@@ -1,10 +1,12 @@
 /** What a run of the bench leaves behind: a table for people and the same as JSON for comparing. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Calibrators } from './calibrators.ts';
+import type { Calibrators, CalibratorSample } from './calibrators.ts';
 import type { Machine } from './machine.ts';
+import { postgresLine } from './postgres-settings.ts';
+import type { PostgresDescription } from './postgres-settings.ts';
 import { judge, ratioOf, reference } from './targets.ts';
-import type { CalibratorName, Verdict } from './targets.ts';
+import type { CalibratorName, TargetFigure, Verdict } from './targets.ts';
 import type { NamedLatency, Outcome, Workload } from './workloads/workload.ts';
 
 export interface Measured {
@@ -21,53 +23,69 @@ export interface BenchRun {
   readonly commit: string;
   readonly machine: Machine;
   readonly server: string;
+  /** The one that the bench has started; undefined where it has not. */
+  readonly postgres: PostgresDescription | undefined;
   readonly scale: number;
   readonly durationMs: number;
   /** Measured before and after the workloads. */
-  readonly calibratorSamples: readonly Calibrators[];
+  readonly calibratorSamples: readonly CalibratorSample[];
   readonly measured: readonly Measured[];
 }
 
 interface FigureRow {
+  /** By the name of its targets: W2 on PostgreSQL is W2p. */
   readonly workload: string;
   readonly figure: string;
   readonly unit: string;
   readonly value: number;
-  readonly must: number;
+  readonly must: number | undefined;
   readonly stretch: number | undefined;
   /** The targets as they read on this machine. */
-  readonly mustHere: number;
+  readonly mustHere: number | undefined;
   readonly stretchHere: number | undefined;
   readonly calibrator: CalibratorName;
   readonly ratio: number;
-  readonly mustRatio: number;
+  readonly mustRatio: number | undefined;
   readonly verdict: Verdict;
 }
 
 /** The better sample of each: what the machine can do when least disturbed, which is the stricter reading of the targets. */
-export function calibratorsOf(run: BenchRun): Calibrators {
+export function calibratorsOf(run: BenchRun): CalibratorSample {
   const best = (name: CalibratorName): number => Math.max(...run.calibratorSamples.map((sample) => sample[name]));
-  return { Cf: best('Cf'), Ch: best('Ch'), Cj: best('Cj'), Ca: best('Ca') };
+  const compared = { Cf: best('Cf'), Ch: best('Ch'), Cj: best('Cj'), Ca: best('Ca') };
+  const rows = run.calibratorSamples.flatMap(({ Cp }) => (Cp === undefined ? [] : [Cp]));
+  return rows.length === 0 ? compared : { ...compared, Cp: Math.max(...rows) };
 }
 
-function figureRows(run: BenchRun): FigureRow[] {
-  const calibrators = calibratorsOf(run);
-  return run.measured.flatMap(({ outcome }) =>
-    (outcome?.figures ?? []).map(({ target, value }) => ({
+function figureRows({ outcome }: Measured, calibrators: Calibrators): FigureRow[] {
+  return (outcome?.figures ?? []).map(({ target, value }) => {
+    const here = (wanted: number | undefined): number | undefined =>
+      wanted === undefined ? undefined : target.here(wanted, calibrators);
+    return {
       workload: target.workload,
       figure: target.figure,
       unit: target.unit,
       value,
       must: target.must,
       stretch: target.stretch,
-      mustHere: target.here(target.must, calibrators),
-      stretchHere: target.stretch === undefined ? undefined : target.here(target.stretch, calibrators),
+      mustHere: here(target.must),
+      stretchHere: here(target.stretch),
       calibrator: target.per,
       ratio: ratioOf(target, value, calibrators),
-      mustRatio: ratioOf(target, target.must, reference),
-      verdict: isSound(outcome) ? judge(target, value, calibrators) : 'not met',
-    })),
-  );
+      mustRatio: target.must === undefined ? undefined : ratioOf(target, target.must, reference),
+      verdict: verdictOn(outcome, target, value, calibrators),
+    };
+  });
+}
+
+function verdictOn(
+  outcome: Outcome | undefined,
+  target: TargetFigure,
+  value: number,
+  calibrators: Calibrators,
+): Verdict {
+  const verdict = judge(target, value, calibrators);
+  return verdict === 'no target' || isSound(outcome) ? verdict : 'not met';
 }
 
 /** A figure counts only where every request was answered and every answer was right. */
@@ -88,6 +106,7 @@ export function renderMarkdown(run: BenchRun): string {
     `- commit ${run.commit}`,
     `- ${machine.processor}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.platform}, ${machine.fileSystem}`,
     `- Node ${machine.node}; load average before the start ${machine.load.toFixed(2)}`,
+    ...(run.postgres === undefined ? [] : [`- ${postgresLine(run.postgres)}`]),
     `- throughput: median of three rounds of ${run.durationMs / 1000} s after a warm-up${size}`,
     '',
     '## Calibrators',
@@ -100,7 +119,7 @@ export function renderMarkdown(run: BenchRun): string {
     figureTable(run),
     '',
     'Met: `met` = the absolute must; `met here` = the must as it reads on this machine by its calibrator; errors or wrong answers',
-    'leave a figure not met.',
+    'leave a figure not met; a figure without a target is reported to be compared.',
     '',
     '## Latencies, errors and checks',
     '',
@@ -112,22 +131,28 @@ export function renderMarkdown(run: BenchRun): string {
 }
 
 function calibratorTable(run: BenchRun): string {
-  const what: Readonly<Record<CalibratorName, string>> = {
+  const what: Readonly<Record<keyof CalibratorSample, string>> = {
     Cf: 'fdatasync after a 4 KB append, /s',
     Ch: 'null HTTP requests/s of one node:http process',
     Cj: 'metrics parsed and packed /s',
     Ca: 'rows/s into a SQLite append table, FULL',
+    Cp: 'rows/s into a PostgreSQL append table, one client',
   };
   const best = calibratorsOf(run);
-  const rows = (Object.keys(what) as CalibratorName[]).map((name) => [
+  const references: CalibratorSample = reference; // Cp has none: it was not taken there
+  const rows = namesOf(best).map((name) => [
     name,
     what[name],
     ...run.calibratorSamples.map((sample) => number(sample[name])),
-    number(reference[name]),
-    (best[name] / reference[name]).toFixed(2),
+    number(references[name]),
+    references[name] === undefined ? '-' : ((best[name] ?? Number.NaN) / references[name]).toFixed(2),
   ]);
   const samples = run.calibratorSamples.map((_, i) => (i === 0 ? 'before' : 'after'));
   return table(['', 'what', ...samples, 'reference', 'share'], rows);
+}
+
+function namesOf(calibrators: CalibratorSample): (keyof CalibratorSample)[] {
+  return Object.keys(calibrators) as (keyof CalibratorSample)[];
 }
 
 const QUIET_SHARE = 0.8;
@@ -140,8 +165,8 @@ const QUIET_LOAD = 0.5;
  */
 function disturbance(run: BenchRun): string[] {
   const best = calibratorsOf(run);
-  const moved = (Object.keys(best) as CalibratorName[]).filter((name) =>
-    run.calibratorSamples.some((sample) => sample[name] < best[name] * QUIET_SHARE),
+  const moved = namesOf(best).filter((name) =>
+    run.calibratorSamples.some((sample) => (sample[name] ?? 0) < (best[name] ?? 0) * QUIET_SHARE),
   );
   const { load, cores } = run.machine;
   const signs = [
@@ -155,7 +180,9 @@ function disturbance(run: BenchRun): string[] {
 }
 
 function figureTable(run: BenchRun): string {
-  const rows = figureRows(run).map((row) => [
+  const calibrators = calibratorsOf(run);
+  const figures = run.measured.flatMap((measured) => figureRows(measured, calibrators));
+  const rows = figures.map((row) => [
     row.workload,
     row.figure,
     `${number(row.value)} ${row.unit}`,
@@ -231,28 +258,32 @@ export async function writeReport(run: BenchRun, folder: string, name: string): 
 }
 
 function asJson(run: BenchRun) {
-  const rows = figureRows(run);
+  const calibrators = calibratorsOf(run);
   return {
     date: run.date.toISOString(),
     commit: run.commit,
     server: run.server,
+    postgres: run.postgres,
     machine: run.machine,
     scale: run.scale,
     durationMs: run.durationMs,
-    calibrators: { used: calibratorsOf(run), samples: run.calibratorSamples, reference },
-    workloads: run.measured.map(({ workload, outcome, failure, startedInMs, peakMemoryMb }) => ({
-      id: workload.id,
-      title: workload.title,
-      figures: rows.filter((row) => row.workload === workload.id),
-      latencies: outcome?.latencies,
-      errors: outcome?.errors,
-      firstError: outcome?.firstError,
-      checked: outcome?.checked,
-      problems: outcome?.problems,
-      notes: outcome?.notes,
-      failure,
-      startedInMs,
-      peakMemoryMb,
-    })),
+    calibrators: { used: calibrators, samples: run.calibratorSamples, reference },
+    workloads: run.measured.map((measured) => {
+      const { workload, outcome, failure, startedInMs, peakMemoryMb } = measured;
+      return {
+        id: workload.id,
+        title: workload.title,
+        figures: figureRows(measured, calibrators),
+        latencies: outcome?.latencies,
+        errors: outcome?.errors,
+        firstError: outcome?.firstError,
+        checked: outcome?.checked,
+        problems: outcome?.problems,
+        notes: outcome?.notes,
+        failure,
+        startedInMs,
+        peakMemoryMb,
+      };
+    }),
   };
 }

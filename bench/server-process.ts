@@ -1,70 +1,95 @@
-/** The server under measurement: started as a user starts it, in its own process, told apart from the bench by nothing but a port. */
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, openSync } from 'node:fs';
+/** The server under measurement: started as a user starts it, in processes of its own, told apart from the bench by nothing but ports. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './free-port.ts';
+import { hasEnded, startProcess } from './owned-process.ts';
+import type { Ending, OwnedProcess } from './owned-process.ts';
 
-export interface ServerProcess {
-  readonly url: URL;
+export interface ServerPlan {
+  readonly dataDir: string;
+  /** The database that all the processes share; without one there is SQLite in the data directory, and one process. */
+  readonly databaseUrl: URL | undefined;
+  readonly processes: number;
+  /** Of the logs: a number and `.log` are added. */
+  readonly logPrefix: string;
+}
+
+export interface RunningServer {
+  /** One for each process. */
+  readonly urls: readonly URL[];
+  /** Until the last process was healthy. */
   readonly startedInMs: number;
-  /** The most memory that the process had resident so far, where the system tells it (Linux). */
+  /** The most memory that the processes had resident so far, summed, where the system tells it (Linux). */
   peakMemoryMb(): Promise<number | undefined>;
   stop(): Promise<void>;
 }
 
-export const engines = ['sqlite'] as const;
-export type Engine = (typeof engines)[number];
-
 const repository = fileURLToPath(new URL('..', import.meta.url));
 const START_LIMIT_MS = 60_000;
-const STOP_LIMIT_MS = 20_000;
+const ending: Ending = { ask: 'SIGTERM', limitMs: 20_000, force: 'SIGKILL' };
 
 /** What `npm start` runs, without npm in between. */
-function startCommand(options: { readonly port: number; readonly dataDir: string }): readonly [string, ...string[]] {
+function startCommand({ dataDir, databaseUrl }: ServerPlan, port: number): readonly [string, ...string[]] {
   return [
     join(repository, 'node_modules/.bin/node'),
     join(repository, 'packages/cli/bin/lazuli.js'),
     'serve',
     '--port',
-    String(options.port),
+    String(port),
     '--data-dir',
-    options.dataDir,
+    dataDir,
+    ...(databaseUrl === undefined ? [] : ['--database-url', databaseUrl.href]),
   ];
 }
 
-/** Starts a server on an empty port; what it prints goes to `logFile`. */
-export async function startServer(dataDir: string, logFile: string): Promise<ServerProcess> {
-  const port = await freePort();
-  const [program, ...args] = startCommand({ port, dataDir });
-  if (!existsSync(program)) throw new Error(`${program} is not there; run npm ci first`);
-  const log = openSync(logFile, 'a');
+/** Starts all its processes at once, on free ports; they are ended by `stop`, and by `undo` at the latest. */
+export async function startServer(plan: ServerPlan, undo: AsyncDisposableStack): Promise<RunningServer> {
   const startedAt = performance.now();
-  const child = spawn(program, args, { cwd: repository, stdio: ['ignore', log, log] });
-  closeSync(log);
-  const failed = new Promise<never>((_, reject) => {
-    child.once('error', reject);
-  });
-  const url = new URL(`http://127.0.0.1:${port}`);
-  await Promise.race([untilHealthy(url, child, logFile), failed]);
+  const starting = Array.from({ length: plan.processes }, (_, i) => startOne(plan, i + 1, undo));
+  const outcomes = await Promise.allSettled(starting);
+  const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const stop = async (): Promise<void> => {
+    await Promise.all(started.map(({ owned }) => owned.end()));
+  };
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) {
+    await stop();
+    throw failed.reason;
+  }
   return {
-    url,
+    urls: started.map(({ url }) => url),
     startedInMs: performance.now() - startedAt,
-    peakMemoryMb: () => peakMemoryMb(child),
-    stop: () => stop(child),
+    async peakMemoryMb() {
+      return sum(await Promise.all(started.map(({ owned }) => peakMemoryMb(owned))));
+    },
+    stop,
   };
 }
 
-async function untilHealthy(url: URL, child: ChildProcess, logFile: string): Promise<void> {
+interface StartedProcess {
+  readonly url: URL;
+  readonly owned: OwnedProcess;
+}
+
+async function startOne(plan: ServerPlan, ordinal: number, undo: AsyncDisposableStack): Promise<StartedProcess> {
+  const port = await freePort();
+  const command = startCommand(plan, port);
+  if (!existsSync(command[0])) throw new Error(`${command[0]} is not there; run npm ci first`);
+  const logFile = `${plan.logPrefix}-${ordinal}.log`;
+  const owned = startProcess(undo, { command, cwd: repository, logFile, ending });
+  const url = new URL(`http://127.0.0.1:${port}`);
+  await untilHealthy(url, owned);
+  return { url, owned };
+}
+
+async function untilHealthy(url: URL, owned: OwnedProcess): Promise<void> {
   const limit = performance.now() + START_LIMIT_MS;
   while (performance.now() < limit) {
-    if (child.exitCode !== null) {
-      const said = await readFile(logFile, 'utf8');
-      throw new Error(`the server ended with code ${child.exitCode} before it was healthy:\n${said.slice(-2000)}`);
+    if (hasEnded(owned.child)) {
+      throw new Error(`the server ended with ${await owned.ended} before it was healthy:\n${await owned.lastWords()}`);
     }
     try {
       const answer = await fetch(new URL('/health', url));
@@ -74,24 +99,11 @@ async function untilHealthy(url: URL, child: ChildProcess, logFile: string): Pro
     }
     await sleep(20);
   }
-  await stop(child);
+  await owned.end();
   throw new Error(`the server was not healthy after ${START_LIMIT_MS / 1000} s`);
 }
 
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = new Promise<void>((resolve) => {
-    child.once('exit', () => {
-      resolve();
-    });
-  });
-  child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
-  await exited;
-  clearTimeout(timer);
-}
-
-async function peakMemoryMb(child: ChildProcess): Promise<number | undefined> {
+async function peakMemoryMb({ child }: OwnedProcess): Promise<number | undefined> {
   try {
     const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
     const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(status)?.[1];
@@ -101,15 +113,10 @@ async function peakMemoryMb(child: ChildProcess): Promise<number | undefined> {
   }
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo; // an AddressInfo because it listens on TCP
-      probe.close(() => {
-        resolve(port);
-      });
-    });
-  });
+/** Of what is known whole: without one of the parts there is no sum. */
+function sum(parts: readonly (number | undefined)[]): number | undefined {
+  return parts.reduce<number | undefined>(
+    (total, part) => (total === undefined || part === undefined ? undefined : total + part),
+    0,
+  );
 }

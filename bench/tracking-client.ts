@@ -2,12 +2,12 @@
  * How the bench sets up, asks and reads back: MLflow's REST API by hand, one connection, one request at a time, nothing
  * retried. It knows no more of the server than any MLflow client does, so it speaks to every compatible server.
  */
-import { openConnection, requestBytes } from './http-connection.ts';
+import { addressOf, openConnection, requestBytes } from './http-connection.ts';
 import type { Address, HttpConnection } from './http-connection.ts';
 
-/** A server to measure: where it listens, and the path under which its API lies. */
+/** A server to measure: where each of its processes listens, and the path under which its API lies. */
 export interface Target {
-  readonly address: Address;
+  readonly addresses: readonly Address[];
   readonly apiPath: string;
 }
 
@@ -31,14 +31,18 @@ export interface TrackingClient {
   close(): void;
 }
 
-export function targetOf(url: URL): Target {
+/** All processes of a server have the same path. */
+export function targetOf(urls: readonly URL[]): Target {
+  const path = urls[0]?.pathname ?? '';
   return {
-    address: { host: url.hostname, port: Number(url.port || 80) },
-    apiPath: `${url.pathname.replace(/\/$/, '')}/api/2.0/mlflow`,
+    addresses: urls.map((url) => ({ host: url.hostname, port: Number(url.port || 80) })),
+    apiPath: `${path.replace(/\/$/, '')}/api/2.0/mlflow`,
   };
 }
 
-export async function openTrackingClient(target: Target): Promise<TrackingClient> {
+/** `ordinal` chooses the process of the server: client i speaks to process i, and round again. */
+export async function openTrackingClient(target: Target, ordinal = 0): Promise<TrackingClient> {
+  const address = addressOf(target.addresses, ordinal);
   interface Waiting {
     readonly sentAt: number;
     resolve(answer: Answer): void;
@@ -63,15 +67,15 @@ export async function openTrackingClient(target: Target): Promise<TrackingClient
 
   function prepare(method: 'GET' | 'POST', verb: string, input: JsonObject): Buffer {
     const path = `${target.apiPath}/${verb}`;
-    if (method === 'POST') return requestBytes(target.address, method, path, JSON.stringify(input));
+    if (method === 'POST') return requestBytes(address, method, path, JSON.stringify(input));
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(input))
       query.set(name, typeof value === 'string' ? value : JSON.stringify(value));
-    return requestBytes(target.address, method, `${path}?${query.toString()}`);
+    return requestBytes(address, method, `${path}?${query.toString()}`);
   }
 
   async function exchange(request: Buffer): Promise<Answer> {
-    const open = (connection ??= await openConnection(target.address, events));
+    const open = (connection ??= await openConnection(address, events));
     return new Promise((resolve, reject) => {
       waiting = { sentAt: performance.now(), resolve, reject };
       open.send(request);
@@ -84,7 +88,7 @@ export async function openTrackingClient(target: Target): Promise<TrackingClient
     return JSON.parse(body.toString()) as JsonObject; // MLflow: every answer of the API is an object
   }
 
-  connection = await openConnection(target.address, events);
+  connection = await openConnection(address, events);
   return {
     exchange,
     prepare,
@@ -95,7 +99,7 @@ export async function openTrackingClient(target: Target): Promise<TrackingClient
   };
 }
 
-/** Does `work` for every item, `width` at a time, each worker on a connection of its own; the results keep the order. */
+/** Does `work` for every item, `width` at a time, each worker on a connection of its own, spread over the processes; the results keep the order. */
 export async function inParallel<Item, Result>(
   target: Target,
   width: number,
@@ -104,15 +108,15 @@ export async function inParallel<Item, Result>(
 ): Promise<Result[]> {
   const results: Result[] = [];
   const entries = items.entries();
-  async function worker(): Promise<void> {
-    const client = await openTrackingClient(target);
+  async function worker(ordinal: number): Promise<void> {
+    const client = await openTrackingClient(target, ordinal);
     try {
       for (const [index, item] of entries) results[index] = await work(client, item, index);
     } finally {
       client.close();
     }
   }
-  await Promise.all(Array.from({ length: Math.min(width, items.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(width, items.length) }, (_, i) => worker(i)));
   return results;
 }
 

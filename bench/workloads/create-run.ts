@@ -51,7 +51,7 @@ async function createRuns(context: WorkloadContext): Promise<Outcome> {
     if (name !== listed.get(runId)) problems.push(`runs/get names ${runId} ${name}, the search ${listed.get(runId)}`);
   });
   return {
-    figures: [{ target: targets.w5Rate, value: throughput.perSecond }],
+    figures: [{ target: targets[context.engine].w5Rate, value: throughput.perSecond }],
     latencies: [throughput.latency],
     errors: throughput.errors,
     firstError: throughput.firstError,

@@ -86,7 +86,7 @@ async function searchRuns(context: WorkloadContext): Promise<Outcome> {
   }
   const latency = summarize(latencies);
   return {
-    figures: [{ target: targets.w7P50, value: latency.p50 }],
+    figures: [{ target: targets[context.engine].w7P50, value: latency.p50 }],
     latencies: [{ name: 'search', ...latency }],
     errors,
     firstError,

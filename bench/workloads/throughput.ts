@@ -48,7 +48,7 @@ export async function measureThroughput(
       first: nexts[i] ?? FIRST_NUMBER,
     }));
     const result = await runLoad({
-      address: context.target.address,
+      addresses: context.target.addresses,
       durationMs,
       lanes,
       ...(collect === undefined ? {} : { collect }),

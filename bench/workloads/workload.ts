@@ -1,4 +1,5 @@
 /** What a workload is given and what it hands back. */
+import type { Engine } from '../engine.ts';
 import type { Latency } from '../statistics.ts';
 import type { TargetFigure } from '../targets.ts';
 import type { Target, TrackingClient } from '../tracking-client.ts';
@@ -6,6 +7,8 @@ import type { Target, TrackingClient } from '../tracking-client.ts';
 export interface WorkloadContext {
   readonly target: Target;
   readonly client: TrackingClient;
+  /** What the server keeps its data in, which decides the targets that count. */
+  readonly engine: Engine;
   /** Length of one measured round. */
   readonly durationMs: number;
   /** Size of the seeded data, 1 for what the targets mean. */
