@@ -160,13 +160,13 @@ async function main(undo: AsyncDisposableStack): Promise<void> {
   const before = await calibrate(folder, postgres);
   const measured: Measured[] = [];
   for (const workload of options.selected) {
-    if (undo.disposed) return;
     say(`${workload.id}: ${workload.title}`);
     const result = await measure(workload, { options, runName, folder, postgres, undo });
+    // What fails after a signal fails because of it.
+    if (undo.disposed) return;
     say(`  ${summaryOf(result)}`);
     measured.push(result);
   }
-  if (undo.disposed) return;
   const after = await calibrate(folder, postgres);
   const run: BenchRun = {
     date,
