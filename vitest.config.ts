@@ -1,17 +1,54 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+
+// Without `import`: Vitest hands these to Node, which would then resolve a `require` like an import.
+const conditions = ['lazuli', 'node', 'default'];
+
+// Reader threads run the TypeScript sources, and find packages by the project's condition.
+const common = {
+  pool: 'forks' as const,
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+  execArgv: ['--conditions=lazuli'],
+  exclude: ['**/node_modules/**', '**/dist/**'],
+};
+
+const behaviour = 'packages/server/test/**/*.test.ts';
+/** What is about one engine: its files, its crashes. */
+const ofOneEngine = ['packages/server/test/crash/**', 'packages/server/test/postgres/**'];
+
+const options = (test: NonNullable<TestProjectInlineConfiguration['test']>): TestProjectInlineConfiguration => ({
+  ssr: { resolve: { conditions } },
+  resolve: { conditions },
+  test: { ...common, ...test },
+});
 
 export default defineConfig({
-  ssr: { resolve: { conditions: ['lazuli', 'node', 'import', 'default'] } },
-  resolve: { conditions: ['lazuli', 'node', 'import', 'default'] },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'bench/**/*.test.ts'],
-    // The client's own tests run with node:test on the oldest Node that it supports.
-    exclude: ['packages/client/**', '**/node_modules/**', '**/dist/**'],
-    pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
-    // Reader threads run the TypeScript sources, and find packages by the project's condition.
-    execArgv: ['--conditions=lazuli'],
+    projects: [
+      options({
+        name: 'unit',
+        include: [
+          'packages/{contract,server,cli}/src/**/*.test.ts',
+          'packages/cli/test/**/*.test.ts',
+          'bench/**/*.test.ts',
+        ],
+        provide: { engine: 'sqlite' },
+      }),
+      // The behaviour of a server is the same on both engines, so its tests run on both.
+      options({
+        name: 'sqlite',
+        include: [behaviour],
+        exclude: [...common.exclude, 'packages/server/test/postgres/**'],
+        provide: { engine: 'sqlite' },
+      }),
+      options({
+        name: 'postgres',
+        include: [behaviour],
+        exclude: [...common.exclude, ...ofOneEngine],
+        provide: { engine: 'postgres' },
+        globalSetup: ['packages/server/test/postgres/shared-postgres.ts'],
+      }),
+    ],
   },
 });

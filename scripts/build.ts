@@ -21,7 +21,7 @@ const bundles: readonly Bundle[] = [
     input: {
       main: 'packages/cli/src/main.ts',
       'reader-thread': 'packages/server/src/reader-thread.ts',
-      'writer-thread': 'packages/server/src/database/writer-thread.ts',
+      'writer-thread': 'packages/server/src/database/sqlite/writer-thread.ts',
     },
     platform: 'node',
   },
@@ -34,7 +34,7 @@ for (const { folder, input, platform } of bundles) {
     cwd: root,
     input,
     platform,
-    resolve: { conditionNames: ['lazuli', 'import', 'node', 'default'] },
+    resolve: { conditionNames: ['lazuli', 'node', 'default'] },
     logLevel: 'warn',
   };
   const output: OutputOptions = {

@@ -3,7 +3,7 @@ export { createServer, openTokens } from './server.ts';
 export type { Server } from './server.ts';
 export { parseSettings, SettingsError } from './settings/parse-settings.ts';
 export type { Settings } from './settings/parse-settings.ts';
-export { clientUrl, pasteLines } from './settings/paste-lines.ts';
+export { clientUrl, databaseName, pasteLines } from './settings/paste-lines.ts';
 export { configOption, settingDefinitions, variablesOf } from './settings/setting-definitions.ts';
 export type { SettingDefinition } from './settings/setting-definitions.ts';
 export { version } from './version.ts';

@@ -1,4 +1,4 @@
-import { serveReads } from './database/serve-reads.ts';
+import { serveReads } from './database/sqlite/serve-reads.ts';
 import { searchExperiments } from './experiments/experiment-handlers.ts';
 import { metricHistory, metricHistoryBulk, metricHistoryInterval } from './runs/metric-reads.ts';
 import { searchRuns } from './runs/search-runs.ts';

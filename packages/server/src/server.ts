@@ -13,7 +13,7 @@ import { openLocalFolder } from './artifact-store/local-folder.ts';
 import { artifactHandlers } from './artifacts/artifact-handlers.ts';
 import { artifactTransfers } from './artifacts/artifact-transfers.ts';
 import type { Db, Engine } from './database/engine.ts';
-import { openSqlite } from './database/sqlite.ts';
+import { openSqlite } from './database/sqlite/open-sqlite.ts';
 import { insertDefaultExperiment } from './experiments/default-experiment.ts';
 import { experimentHandlers } from './experiments/experiment-handlers.ts';
 import { createApp } from './http/app.ts';
@@ -151,10 +151,19 @@ export function openTokens(settings: Settings): Promise<OfflineTokens> {
   return openOfflineTokens(() => openEngine(settings), Date.now);
 }
 
-function openEngine({ databaseFile }: Settings): Promise<Engine> {
+async function openEngine({ database, databasePoolSize, databasePreparedStatements }: Settings): Promise<Engine> {
+  if (database.kind === 'postgres') {
+    // The driver is loaded by those who use it.
+    const { openPostgres } = await import('./database/postgres/open-postgres.ts');
+    return openPostgres({
+      url: database.url,
+      size: databasePoolSize,
+      preparedStatements: databasePreparedStatements,
+    });
+  }
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   return openSqlite({
-    path: databaseFile,
+    path: database.path,
     readerThread: new URL(`./reader-thread.${extension}`, import.meta.url),
   });
 }

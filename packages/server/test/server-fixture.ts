@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { createClient, type Client } from '@lazuli/client';
 import { createServer, parseSettings, type Server } from '@lazuli/server';
 import { pino } from 'pino';
-import { test } from 'vitest';
+import { inject, test } from 'vitest';
+import { databaseOnSharedPostgres } from './postgres/test-databases.ts';
 
 /** A server of a test's own, and clients that come in by its front door. */
 export interface TestServer extends AsyncDisposable {
@@ -30,19 +31,33 @@ export interface TestResponse {
   readonly json: unknown;
 }
 
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** The engine under test. */
+    engine: 'sqlite' | 'postgres';
+  }
+}
+
 export async function startServer(flags: Record<string, string> = {}): Promise<TestServer> {
   const dataDir = flags['data-dir'] ?? (await mkdtemp(join(tmpdir(), 'lazuli-test-')));
+  const databaseUrl = inject('engine') === 'postgres' ? await databaseOnSharedPostgres(dataDir) : undefined;
   const settings = parseSettings({
-    flags: { 'data-dir': dataDir, port: '0', 'log-level': 'silent', ...flags },
+    flags: {
+      'data-dir': dataDir,
+      port: '0',
+      'log-level': 'silent',
+      ...(databaseUrl === undefined ? {} : { 'database-url': databaseUrl, 'database-pool-size': '4' }),
+      ...flags,
+    },
     env: {},
     workingDir: dataDir,
     readFile: () => '',
   });
   const server = await createServer(settings, { logger: pino({ level: 'silent' }) });
   await server.app.ready();
-  const inject = injectingFetch(server);
+  const fetch = injectingFetch(server);
   const clientFor = (options: { token?: string; workspace?: string }): Client =>
-    createClient({ url: 'http://127.0.0.1', fetch: inject, ...options });
+    createClient({ url: 'http://127.0.0.1', fetch, ...options });
   return {
     server,
     dataDir,
@@ -94,9 +109,9 @@ function injectingFetch({ app }: Server): typeof fetch {
   };
 }
 
-/** A test on each storage engine. */
+/** A test with a server of its own. Tests of behaviour run once for each engine; see vitest.config.ts. */
 export function onEveryEngine(name: string, body: (server: TestServer) => Promise<void>): void {
-  test(`${name} [sqlite]`, async () => {
+  test(name, async () => {
     await using server = await startServer();
     await body(server);
   });

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import {
   configOption,
   createServer,
+  databaseName,
   parseSettings,
   pasteLines,
   settingDefinitions,
@@ -110,7 +111,7 @@ function greeting(settings: Settings, urls: readonly string[]): string {
   ]);
   return [
     `Lazuli ${version} listens on ${urls.join(' and ')}`,
-    `Database   ${settings.databaseFile}`,
+    `Database   ${databaseName(settings)}`,
     `Artifacts  ${settings.artifactsDestination}`,
     ...lines,
     '',

@@ -18,6 +18,7 @@ interface PlaceOptions {
   readonly url?: string;
   readonly dataDir?: string;
   readonly backendStoreUri?: string;
+  readonly databaseUrl?: string;
   readonly config?: string;
 }
 
@@ -41,6 +42,7 @@ export function describeToken(command: Command, surroundings: Surroundings): voi
       .option('--url <url>', `a running server (LAZULI_URL, MLFLOW_TRACKING_URI; default: ${defaultUrl})`)
       .option('--data-dir <folder>', 'the data directory of a server that does not run')
       .option('--backend-store-uri <uri>', 'its database, where that lies elsewhere')
+      .option('--database-url <url>', 'its PostgreSQL database; servers on it may run')
       .option('--config <file>', 'its file of settings');
 
   subcommand('create', 'Create a token; its secret is printed once')
@@ -104,7 +106,7 @@ async function withTokens<Result>(
   database: 'make' | 'read',
   work: (tokens: Tokens) => Promise<Result>,
 ): Promise<Result> {
-  const offline = options.dataDir ?? options.backendStoreUri ?? options.config;
+  const offline = options.dataDir ?? options.backendStoreUri ?? options.databaseUrl ?? options.config;
   if (offline !== undefined && options.url !== undefined) {
     throw new CommandError(2, 'Either --url for a running server, or --data-dir for one that does not run.');
   }
@@ -134,17 +136,24 @@ async function tokensOfServer({ url: option }: PlaceOptions, { env }: Surroundin
 }
 
 async function tokensOfDatabase(
-  { dataDir, backendStoreUri, config }: PlaceOptions,
+  { dataDir, backendStoreUri, databaseUrl, config }: PlaceOptions,
   surroundings: Surroundings,
   database: 'make' | 'read',
 ): Promise<Tokens & { close(): Promise<void> }> {
   const { openTokens } = await import('@lazuli/server');
   const { readSettings } = await import('./serve.ts');
   // Nothing listens here, so a setting for another address than loopback is no reason to refuse.
-  const flags = { 'data-dir': dataDir, 'backend-store-uri': backendStoreUri, config, host: '127.0.0.1' };
+  const flags = {
+    'data-dir': dataDir,
+    'backend-store-uri': backendStoreUri,
+    'database-url': databaseUrl,
+    config,
+    host: '127.0.0.1',
+  };
   const settings = readSettings(flags, surroundings);
-  if (database === 'read' && !existsSync(settings.databaseFile)) {
-    throw new CommandError(1, `There is no database at ${settings.databaseFile}.`);
+  const { database: place } = settings;
+  if (database === 'read' && place.kind === 'sqlite' && !existsSync(place.path)) {
+    throw new CommandError(1, `There is no database at ${place.path}.`);
   }
   return openTokens(settings).catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);

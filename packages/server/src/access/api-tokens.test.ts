@@ -5,7 +5,7 @@ import { MlflowError } from '@lazuli/contract';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Engine } from '../database/engine.ts';
-import { openSqlite } from '../database/sqlite.ts';
+import { openSqlite } from '../database/sqlite/open-sqlite.ts';
 import { createAuthenticator, rememberedForMs, type Authenticator } from './authenticate.ts';
 import type { Principal } from './caller.ts';
 import { openOfflineTokens } from './offline-tokens.ts';

@@ -1,4 +1,5 @@
-import type { Engine, GroupTransaction } from './engine.ts';
+import { MlflowError } from '@lazuli/contract';
+import { Outdated, type Engine, type GroupOptions, type GroupTransaction } from './engine.ts';
 
 /**
  * Group commit. Requests that log are queued; on the next turn of the loop one transaction takes all that are waiting, and
@@ -6,9 +7,11 @@ import type { Engine, GroupTransaction } from './engine.ts';
  * the disk, so a lone client never waits.
  *
  * `flush` decides each member in the order of arrival and returns its outcome; a member that it refuses does not touch its
- * neighbours. If the group as a whole fails, its members run again one by one, so that only the one at fault fails.
+ * neighbours. Where other processes write as well, it decides on what it remembers, and what that is not enough for it
+ * leaves undecided; those members go on to a second group, which asks the database. If a group as a whole fails, its members
+ * run again one by one, so that only the one at fault fails.
  */
-export type Outcome<Result> = { readonly value: Result } | { readonly refused: unknown };
+export type Outcome<Result> = { readonly value: Result } | { readonly refused: unknown } | 'undecided';
 
 export interface CommitQueue<Member, Result> {
   /** Resolves after the commit; rejects with the member's own refusal, or with what made the commit fail. */
@@ -33,19 +36,38 @@ export function createCommitQueue<Member, Result>(
   let running = false;
 
   async function commit(group: Waiting<Member, Result>[]): Promise<void> {
-    const members = group.map(({ member }) => member);
     try {
-      const outcomes = await engine.group((tx) => flush(tx, members));
-      group.forEach((one, index) => {
-        const outcome = outcomes[index];
-        if (outcome === undefined) one.reject(new TypeError('The flush gave no outcome for a member.'));
-        else if ('value' in outcome) one.resolve(outcome.value);
-        else one.reject(outcome.refused);
-      });
+      const undecided = await attempt(group, 'trust');
+      if (undecided.length > 0) await attempt(undecided, 'ask');
     } catch (error) {
-      if (group.length === 1) group[0]?.reject(error);
+      // What ails the database ails all of them.
+      const isPassing = error instanceof MlflowError && error.errorCode === 'TEMPORARILY_UNAVAILABLE';
+      if (group.length === 1 || isPassing) for (const one of group) one.reject(error);
       else for (const one of group) await commit([one]);
     }
+  }
+
+  /** Commits a group and answers its members; returns those that are undecided. */
+  async function attempt(
+    group: Waiting<Member, Result>[],
+    memory: NonNullable<GroupOptions['memory']>,
+  ): Promise<Waiting<Member, Result>[]> {
+    const members = group.map(({ member }) => member);
+    let outcomes: Outcome<Result>[];
+    try {
+      outcomes = await engine.group((tx) => flush(tx, members), { memory });
+    } catch (error) {
+      if (error instanceof Outdated && memory === 'trust') return group;
+      throw error;
+    }
+    return group.filter((one, index) => {
+      const outcome = outcomes[index];
+      if (outcome === 'undecided') return true;
+      if (outcome === undefined) one.reject(new TypeError('The flush gave no outcome for a member.'));
+      else if ('value' in outcome) one.resolve(outcome.value);
+      else one.reject(outcome.refused);
+      return false;
+    });
   }
 
   async function run(): Promise<void> {

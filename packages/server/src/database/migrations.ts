@@ -13,8 +13,8 @@ export interface ColumnTypes {
   readonly blob: string;
   /** Follows the closing bracket of a table whose rows are stored in the order of its primary key. */
   readonly clustered: string;
-  /** A text column as an index holds it: itself, or its first `indexedValueLength` characters. */
-  readonly indexedText: (column: string) => string;
+  /** A text column as an index holds it: itself, or its first `length` characters. */
+  readonly indexedText: (column: string, length: number) => string;
 }
 
 export interface Migration {
@@ -89,7 +89,7 @@ export const migrations: readonly Migration[] = [
           value ${text} not null,
           primary key (workspace_id, run_key, key)
         )${clustered}`,
-        `create index ${table}_by_value on ${table} (workspace_id, key, ${indexedText('value')}, run_key)`,
+        `create index ${table}_by_value on ${table} (workspace_id, key, ${indexedText('value', indexedValueLength)}, run_key)`,
       ]),
       `create table metric_keys (
         metric_key ${identity},

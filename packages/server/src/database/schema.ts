@@ -25,7 +25,7 @@ export interface Tables {
 }
 
 export interface WorkspaceTable {
-  workspace_id: number;
+  workspace_id: Generated<number>;
   /** Names the workspace's folder in every artifact root: experiment ids repeat between workspaces. */
   guid: string;
   subscription_id: string;

@@ -12,7 +12,7 @@ import {
   type OutputOf,
 } from '@lazuli/contract';
 import { JsonBody, type Handlers, type WorkspaceRef } from '../access/caller.ts';
-import type { Db, Engine, Read } from '../database/engine.ts';
+import type { Db, Engine, Read, Transaction } from '../database/engine.ts';
 import { searchExperimentIds, type ExperimentQuery } from '../search/search-experiments.ts';
 import {
   findExperimentByName,
@@ -20,6 +20,7 @@ import {
   getExperiments,
   insertExperiment,
   listExperimentTags,
+  lockExperiment,
   noSuchExperiment,
   removeExperimentTag,
   takeExperimentId,
@@ -40,8 +41,8 @@ export interface ExperimentRoom {
 }
 
 export interface ExperimentRuns {
-  markDeleted(db: Db, workspaceId: number, experimentId: number, deletedTime: number): Promise<void>;
-  markActive(db: Db, workspaceId: number, experimentId: number): Promise<void>;
+  markDeleted(tx: Transaction, workspaceId: number, experimentId: number, deletedTime: number): Promise<void>;
+  markActive(tx: Transaction, workspaceId: number, experimentId: number): Promise<void>;
   /** Forgets what is cached about the runs; called after the commit. */
   forget(workspaceId: number, experimentId: number): void;
 }
@@ -114,33 +115,34 @@ export function experimentHandlers({ engine, now, locationFor, runsOf }: Experim
     },
 
     async deleteExperiment({ experiment_id }, { workspace }) {
-      await engine.transaction(async ({ db, onCommit }) => {
-        const row = await getExperiment(db, workspace.workspaceId, experiment_id);
+      await engine.transaction(async (tx) => {
+        const row = await lockExperiment(tx, workspace.workspaceId, experiment_id);
         // *MLflow: a deleted experiment cannot be found for deletion.*
         if (row.lifecycle_stage !== 'active') throw noSuchExperiment(experiment_id);
         const time = now();
-        await updateExperiment(db, row, { lifecycle_stage: 'deleted', last_update_time: time });
-        await runsOf.markDeleted(db, workspace.workspaceId, row.experiment_id, time);
-        onCommit(() => runsOf.forget(workspace.workspaceId, row.experiment_id));
+        await updateExperiment(tx.db, row, { lifecycle_stage: 'deleted', last_update_time: time });
+        await runsOf.markDeleted(tx, workspace.workspaceId, row.experiment_id, time);
+        tx.onCommit(() => runsOf.forget(workspace.workspaceId, row.experiment_id));
       });
       return {};
     },
 
     async restoreExperiment({ experiment_id }, { workspace }) {
-      await engine.transaction(async ({ db, onCommit }) => {
-        const row = await getExperiment(db, workspace.workspaceId, experiment_id);
+      await engine.transaction(async (tx) => {
+        const row = await lockExperiment(tx, workspace.workspaceId, experiment_id);
         if (row.lifecycle_stage !== 'deleted') throw noSuchExperiment(experiment_id);
-        await updateExperiment(db, row, { lifecycle_stage: 'active', last_update_time: now() });
-        await runsOf.markActive(db, workspace.workspaceId, row.experiment_id);
-        onCommit(() => runsOf.forget(workspace.workspaceId, row.experiment_id));
+        await updateExperiment(tx.db, row, { lifecycle_stage: 'active', last_update_time: now() });
+        await runsOf.markActive(tx, workspace.workspaceId, row.experiment_id);
+        tx.onCommit(() => runsOf.forget(workspace.workspaceId, row.experiment_id));
       });
       return {};
     },
 
     async updateExperiment({ experiment_id, new_name }, { workspace }) {
       checkLength('name', new_name, limits.experimentName);
-      await engine.transaction(async ({ db }) => {
-        const row = await getExperiment(db, workspace.workspaceId, experiment_id);
+      await engine.transaction(async (tx) => {
+        const { db } = tx;
+        const row = await lockExperiment(tx, workspace.workspaceId, experiment_id);
         if (row.lifecycle_stage !== 'active') {
           throw new MlflowError('INVALID_STATE', 'Cannot rename a non-active experiment.');
         }
@@ -158,8 +160,9 @@ export function experimentHandlers({ engine, now, locationFor, runsOf }: Experim
 
     async setExperimentTag({ experiment_id, key, value = '' }, { workspace }) {
       const tag = checkedTag(key, value);
-      await engine.transaction(async ({ db }) => {
-        const row = await getActiveExperiment(db, workspace.workspaceId, experiment_id);
+      await engine.transaction(async (tx) => {
+        const { db } = tx;
+        const row = await lockActiveExperiment(tx, workspace.workspaceId, experiment_id);
         if (isView(key)) {
           const kept = (await listExperimentTags(db, workspace.workspaceId, [row.experiment_id])).get(
             row.experiment_id,
@@ -172,9 +175,9 @@ export function experimentHandlers({ engine, now, locationFor, runsOf }: Experim
     },
 
     async deleteExperimentTag({ experiment_id, key }, { workspace }) {
-      await engine.transaction(async ({ db }) => {
-        const row = await getActiveExperiment(db, workspace.workspaceId, experiment_id);
-        await removeExperimentTag(db, row, key);
+      await engine.transaction(async (tx) => {
+        const row = await lockActiveExperiment(tx, workspace.workspaceId, experiment_id);
+        await removeExperimentTag(tx.db, row, key);
       });
       return {};
     },
@@ -198,8 +201,8 @@ export const searchExperiments: Read<{ workspaceName: string; query: ExperimentQ
 
 const writePage = compileWriter(contract.experiments.searchExperiments.output);
 
-async function getActiveExperiment(db: Db, workspaceId: number, id: string): Promise<ExperimentRow> {
-  const row = await getExperiment(db, workspaceId, id);
+async function lockActiveExperiment(tx: Transaction, workspaceId: number, id: string): Promise<ExperimentRow> {
+  const row = await lockExperiment(tx, workspaceId, id);
   requireActive(row);
   return row;
 }

@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
 import { invalidParameter, MlflowError, parseInt64 } from '@lazuli/contract';
-import type { Db } from '../database/engine.ts';
+import type { Db, Transaction } from '../database/engine.ts';
 import type { ExperimentTable } from '../database/schema.ts';
 
 export type ExperimentRow = Selectable<ExperimentTable>;
@@ -19,21 +19,27 @@ export function noSuchExperiment(id: string | number): MlflowError {
   return new MlflowError('RESOURCE_DOES_NOT_EXIST', `No Experiment with id=${id} exists`);
 }
 
-export async function findExperiment(
-  db: Db,
-  workspaceId: number,
-  experimentId: number,
-): Promise<ExperimentRow | undefined> {
+function selectExperiment(db: Db, workspaceId: number, experimentId: number) {
   return db
     .selectFrom('experiments')
     .selectAll()
     .where('workspace_id', '=', workspaceId)
-    .where('experiment_id', '=', experimentId)
-    .executeTakeFirst();
+    .where('experiment_id', '=', experimentId);
 }
 
 export async function getExperiment(db: Db, workspaceId: number, id: string): Promise<ExperimentRow> {
-  const row = await findExperiment(db, workspaceId, experimentKey(id));
+  const row = await selectExperiment(db, workspaceId, experimentKey(id)).executeTakeFirst();
+  if (row === undefined) throw noSuchExperiment(id);
+  return row;
+}
+
+/** An experiment for a transaction that decides on its row: nobody else writes it, or makes runs in it, until the commit. */
+export async function lockExperiment(
+  { db, locked }: Transaction,
+  workspaceId: number,
+  id: string,
+): Promise<ExperimentRow> {
+  const row = await locked(selectExperiment(db, workspaceId, experimentKey(id))).executeTakeFirst();
   if (row === undefined) throw noSuchExperiment(id);
   return row;
 }
@@ -70,13 +76,15 @@ export async function getExperiments(db: Db, workspaceId: number, ids: readonly 
 
 /** The next id of a workspace; ids are never given out twice, also when an experiment is gone for good. */
 export async function takeExperimentId(db: Db, workspaceId: number): Promise<number> {
-  const { next_experiment_id } = await db
+  const taken = await db
     .updateTable('workspaces')
     .set((update) => ({ next_experiment_id: update('next_experiment_id', '+', 1) }))
     .where('workspace_id', '=', workspaceId)
     .returning('next_experiment_id')
-    .executeTakeFirstOrThrow();
-  return next_experiment_id - 1;
+    .executeTakeFirst();
+  // The request was let in before somebody removed its workspace.
+  if (taken === undefined) throw new MlflowError('RESOURCE_DOES_NOT_EXIST', 'The workspace does not exist any more.');
+  return taken.next_experiment_id - 1;
 }
 
 export async function insertExperiment(db: Db, row: ExperimentRow): Promise<void> {

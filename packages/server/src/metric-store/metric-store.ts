@@ -2,12 +2,14 @@ import type { Int64 } from '@lazuli/contract';
 import { sql } from 'kysely';
 import type { Db, Engine, GroupTransaction } from '../database/engine.ts';
 import type { SeriesPoints } from './series-points.ts';
+import { writeAtOnce } from './settled-points.ts';
 import { createUnsettledPoints } from './unsettled-points.ts';
 
 /**
  * Points of metrics: series of (timestamp, step, value), interned as (run, metric key). They grow unlike everything else,
  * so they live behind an interface of their own: append, latest, history, sample. Stage one keeps them in a table that is
- * clustered in the order of history, which points reach by way of a log (unsettled-points.ts).
+ * clustered in the order of history, which points reach with their group (settled-points.ts) or, where one process owns the
+ * database, by way of a log (unsettled-points.ts).
  */
 export interface MetricStore {
   /** Adds points within a group; once it is committed they are durable, and a settling away from being read. */
@@ -31,10 +33,21 @@ export interface StoredPoint {
 }
 
 export async function openMetricStore(engine: Engine): Promise<MetricStore> {
+  // What one process has not settled yet another one would not see.
+  if (engine.ownership === 'shared') return settledAtOnce;
   const unsettled = createUnsettledPoints(engine);
   await unsettled.recover();
   return unsettled;
 }
+
+/** Where several processes write, points go to their places with their group: another process reads them next. */
+const settledAtOnce: MetricStore = {
+  append: writeAtOnce,
+  settleLatest: async () => {},
+  settlePoints: async () => {},
+  forgetWorkspace: () => {},
+  close: async () => {},
+};
 
 export interface SeriesName {
   readonly workspaceId: number;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Engine } from '../database/engine.ts';
-import { openSqlite } from '../database/sqlite.ts';
+import { openSqlite } from '../database/sqlite/open-sqlite.ts';
 import { openMetricStore, type MetricStore } from './metric-store.ts';
 import type { SeriesPoints } from './series-points.ts';
 

@@ -2,6 +2,15 @@ import { exactInt64, type Int64 } from '@lazuli/contract';
 import type { Engine, GroupTransaction, SetRemove, SetWrite } from '../database/engine.ts';
 import { decodePoints, encodePoints } from './point-log.ts';
 import type { SeriesPoints } from './series-points.ts';
+import {
+  byPlace,
+  insertPoints,
+  keepNewer,
+  rowsOf,
+  upsertLatest,
+  writeAtOnce,
+  type PointRow,
+} from './settled-points.ts';
 
 /**
  * Points between their commit and their place. A group appends its points to `metric_log`, one blob a commit, and that is
@@ -28,46 +37,11 @@ export interface UnsettledPoints {
   close(): Promise<void>;
 }
 
-const pointColumns = {
-  workspace_id: 'int64',
-  run_key: 'int64',
-  metric_key: 'int64',
-  timestamp: 'int64',
-  step: 'int64',
-  value: 'double',
-  is_nan: 'int64',
-} as const;
-
-const insertPoints: SetWrite = {
-  table: 'metric_points',
-  columns: pointColumns,
-  // *MLflow ignores a point that is there already, equal in all of these.*
-  conflict: { key: ['workspace_id', 'run_key', 'metric_key', 'timestamp', 'step', 'is_nan', 'value'] },
-};
-
-const upsertLatest: SetWrite = {
-  table: 'latest_metrics',
-  columns: pointColumns,
-  conflict: {
-    key: ['workspace_id', 'run_key', 'metric_key'],
-    replace: ['timestamp', 'step', 'value', 'is_nan'],
-    newerBy: ['step', 'timestamp', 'value'],
-  },
-};
+/** What a crash undoes of a settling is still in the log. */
+const relaxed = { durability: 'relaxed' } as const;
 
 const insertLog: SetWrite = { table: 'metric_log', columns: { seq: 'int64', points: 'blob' } };
 const removeLog: SetRemove = { table: 'metric_log', by: { seq: 'int64' } };
-
-/** A row of `metric_points`. */
-type PointRow = readonly [
-  workspaceId: number,
-  runKey: number,
-  metricKey: number,
-  timestamp: Int64,
-  step: Int64,
-  value: number,
-  isNan: 0 | 1,
-];
 
 interface UnsettledRun {
   readonly workspaceId: number;
@@ -150,7 +124,7 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
           unsettledCount -= count;
         }
       });
-    }, 'relaxed');
+    }, relaxed);
   }
 
   async function settleLatest(runKey?: number): Promise<void> {
@@ -173,7 +147,7 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
         tx.onCommit(() => {
           slice.forEach((run) => (run.latest = new Map()));
         });
-      }, 'relaxed');
+      }, relaxed);
     }
   }
 
@@ -195,7 +169,7 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
       if (run?.points.length === 0 && run.latest.size === 0) runs.delete(runKey);
     }
     const settled = Array.from({ length: end - firstSeq }, (_, index) => [firstSeq + index]);
-    if (settled.length > 0) await engine.group((tx) => tx.remove(removeLog, settled), 'relaxed');
+    if (settled.length > 0) await engine.group((tx) => tx.remove(removeLog, settled), relaxed);
     firstSeq = end;
   }
 
@@ -261,43 +235,4 @@ async function ofPresentRuns({ db }: Engine, series: readonly SeriesPoints[]): P
 function narrowed(series: SeriesPoints): SeriesPoints {
   const exact = (value: Int64): Int64 => (typeof value === 'bigint' ? exactInt64(value) : value);
   return { ...series, timestamps: series.timestamps.map(exact), steps: series.steps.map(exact) };
-}
-
-function* rowsOf({ workspaceId, runKey, metricKeys, timestamps, steps, values }: SeriesPoints): Generator<PointRow> {
-  for (let index = 0; index < values.length; index++) {
-    const value = values[index] as number;
-    const [metricKey, timestamp, step] = [
-      metricKeys[index] as number,
-      timestamps[index] as Int64,
-      steps[index] as Int64,
-    ];
-    if (Number.isNaN(value)) yield [workspaceId, runKey, metricKey, timestamp, step, 0, 1];
-    else yield [workspaceId, runKey, metricKey, timestamp, step, value, 0];
-  }
-}
-
-async function writeAtOnce(tx: GroupTransaction, series: readonly SeriesPoints[]): Promise<void> {
-  const rows = series.flatMap((one) => [...rowsOf(one)]);
-  await tx.write(insertPoints, rows);
-  const latest = new Map<string, PointRow>();
-  for (const row of rows) keepNewer(latest, row, `${row[1]}/${row[2]}`);
-  await tx.write(upsertLatest, [...latest.values()]);
-}
-
-function isNewer(row: PointRow, known: PointRow): boolean {
-  if (row[4] !== known[4]) return row[4] > known[4];
-  if (row[3] !== known[3]) return row[3] > known[3];
-  return row[5] > known[5];
-}
-
-/** The order of the clustered table, so that neighbours are written one after the other. */
-function byPlace(a: PointRow, b: PointRow): number {
-  if (a[2] !== b[2]) return a[2] - b[2];
-  if (a[3] !== b[3]) return a[3] < b[3] ? -1 : 1;
-  return a[4] === b[4] ? 0 : a[4] < b[4] ? -1 : 1;
-}
-
-function keepNewer<Key>(latest: Map<Key, PointRow>, row: PointRow, key = row[2] as Key): void {
-  const known = latest.get(key);
-  if (known === undefined || isNewer(row, known)) latest.set(key, row);
 }

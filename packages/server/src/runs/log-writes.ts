@@ -20,7 +20,12 @@ const insertRuns: SetWrite = {
 };
 const textColumns = { workspace_id: 'int64', run_key: 'int64', key: 'text', value: 'text' } as const;
 const textKey = ['workspace_id', 'run_key', 'key'];
-const insertParams: SetWrite = { table: 'run_params', columns: textColumns, conflict: { key: textKey } };
+const insertParams: SetWrite = {
+  table: 'run_params',
+  columns: textColumns,
+  // *MLflow: params are write-once.* The flush has refused what it knew to differ; another process may know more.
+  conflict: { key: textKey, equal: ['value'] },
+};
 const upsertTags: SetWrite = {
   table: 'run_tags',
   columns: textColumns,

@@ -29,7 +29,7 @@ import {
 import type { RunHandles } from './run-handles.ts';
 import { runNameTag, type KeyValue } from './log-members.ts';
 import type { RunLog } from './run-log.ts';
-import { findRun, getRun, removeRunTag, requireActiveRun, updateRun, upsertRunTag } from './run-store.ts';
+import { getRun, lockActiveRun, lockRun, removeRunTag, updateRun, upsertRunTag } from './run-store.ts';
 import { searchRuns } from './search-runs.ts';
 
 /** Owns runs and what is logged to them: params, tags, metrics, inputs and outputs. */
@@ -77,9 +77,9 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
 
     async updateRun({ run_id, run_uuid, status, end_time, run_name }, { workspace }) {
       const runId = requiredRunId(run_id, run_uuid);
-      return engine.transaction(async ({ db }) => {
-        const row = await getRun(db, workspace.workspaceId, runId);
-        requireActiveRun(runId, row.lifecycle_stage);
+      return engine.transaction(async (tx) => {
+        const { db } = tx;
+        const row = await lockActiveRun(tx, workspace.workspaceId, runId);
         const change = {
           ...(status === undefined ? {} : { status }),
           ...(end_time === undefined ? {} : { end_time }),
@@ -132,10 +132,9 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
     },
 
     async deleteTag({ run_id, key }, { workspace }) {
-      await engine.transaction(async ({ db }) => {
-        const row = await getRun(db, workspace.workspaceId, run_id);
-        requireActiveRun(run_id, row.lifecycle_stage);
-        await removeRunTag(db, row, key);
+      await engine.transaction(async (tx) => {
+        const row = await lockActiveRun(tx, workspace.workspaceId, run_id);
+        await removeRunTag(tx.db, row, key);
       });
       return {};
     },
@@ -187,9 +186,9 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
     async logInputs({ run_id, datasets = [], models = [] }, { workspace }) {
       checkRunIdPattern(run_id);
       datasets.forEach(checkDataset);
-      await engine.transaction(async ({ db }) => {
-        const row = await getRun(db, workspace.workspaceId, run_id);
-        requireActiveRun(run_id, row.lifecycle_stage);
+      await engine.transaction(async (tx) => {
+        const { db } = tx;
+        const row = await lockActiveRun(tx, workspace.workspaceId, run_id);
         for (const { dataset, tags = [] } of datasets) {
           await insertInput(db, row, await internDataset(db, row, dataset), tags);
         }
@@ -204,11 +203,10 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
     },
 
     async logOutputs({ run_id, models }, { workspace }) {
-      await engine.transaction(async ({ db }) => {
-        const row = await getRun(db, workspace.workspaceId, run_id);
-        requireActiveRun(run_id, row.lifecycle_stage);
+      await engine.transaction(async (tx) => {
+        const row = await lockActiveRun(tx, workspace.workspaceId, run_id);
         await insertRunModels(
-          db,
+          tx.db,
           row,
           'output',
           models.map(({ model_id, step = 0 }) => ({ model_id, step })),
@@ -249,11 +247,11 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
     runId: string,
     change: { lifecycle_stage: string; deleted_time: number | null },
   ): Promise<void> {
-    await engine.transaction(async ({ db, onCommit }) => {
-      const row = await findRun(db, workspaceId, runId);
-      if (row?.lifecycle_stage === change.lifecycle_stage) return;
-      await updateRun(db, row ?? (await getRun(db, workspaceId, runId)), change);
-      onCommit(() => handles.forget(workspaceId, runId));
+    await engine.transaction(async (tx) => {
+      const row = await lockRun(tx, workspaceId, runId);
+      if (row.lifecycle_stage === change.lifecycle_stage) return;
+      await updateRun(tx.db, row, change);
+      tx.onCommit(() => handles.forget(workspaceId, runId));
     });
   }
 }

@@ -2,7 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { invalidParameter, type MlflowError } from '@lazuli/contract';
 import { runArtifactUri } from '../artifact-store/artifact-location.ts';
 import { createCommitQueue, type CommitQueue, type Outcome } from '../database/commit-queue.ts';
-import type { ColumnValue, Engine, GroupTransaction, SetSelect, SetWrite } from '../database/engine.ts';
+import type {
+  ColumnValue,
+  Engine,
+  GroupTransaction,
+  SetIntern,
+  SetRequirement,
+  SetSelect,
+} from '../database/engine.ts';
 import { noSuchExperiment } from '../experiments/experiment-store.ts';
 import { requireActive } from '../experiments/require-active.ts';
 import type { MetricStore } from '../metric-store/metric-store.ts';
@@ -19,6 +26,9 @@ import { noSuchRun, requireActiveRun, type NewRun } from './run-store.ts';
  * order of arrival, against the rows that the flush itself sees and what it has accepted so far. A flush has four steps:
  * load what the members need, decide each of them, write what was accepted in sets, and, after the commit, keep what was
  * learnt. A member is accepted whole or refused whole before anything is written.
+ *
+ * Where several processes write, a first flush goes by its handles alone: it requires what it has decided on, so that its
+ * commit fails if a handle was wrong, and leaves undecided what it would refuse.
  */
 type Member = Batch | Creation;
 export type RunLog = CommitQueue<Member, NewRun | undefined>;
@@ -27,25 +37,33 @@ const findRun: SetSelect = {
   table: 'runs',
   by: { workspace_id: 'int64', run_id: 'text' },
   columns: ['run_key', 'experiment_id', 'lifecycle_stage'],
+  lockedBy: 'run_key',
+};
+const activeRuns: SetRequirement = {
+  table: 'runs',
+  by: { run_key: 'int64' },
+  holds: { lifecycle_stage: 'active' },
 };
 const findExperiment: SetSelect = {
   table: 'experiments',
   by: { workspace_id: 'int64', experiment_id: 'int64' },
   columns: ['experiment_id', 'lifecycle_stage', 'artifact_location'],
+  lockedBy: 'experiment_id',
+};
+const activeExperiments: SetRequirement = {
+  table: 'experiments',
+  by: { workspace_id: 'int64', experiment_id: 'int64' },
+  holds: { lifecycle_stage: 'active' },
 };
 const findParam: SetSelect = {
   table: 'run_params',
   by: { workspace_id: 'int64', run_key: 'int64', key: 'text' },
   columns: ['value'],
 };
-const findMetricKey: SetSelect = {
+const metricKeys: SetIntern = {
   table: 'metric_keys',
-  by: { workspace_id: 'int64', experiment_id: 'int64', key: 'text' },
-  columns: ['metric_key'],
-};
-const insertMetricKeys: SetWrite = {
-  table: 'metric_keys',
-  columns: { metric_key: 'int64', workspace_id: 'int64', experiment_id: 'int64', key: 'text' },
+  identity: 'metric_key',
+  columns: { workspace_id: 'int64', experiment_id: 'int64', key: 'text' },
 };
 
 export function createRunLog(engine: Engine, handles: RunHandles, metricStore: MetricStore): RunLog {
@@ -69,10 +87,18 @@ export function createRunLog(engine: Engine, handles: RunHandles, metricStore: M
         acceptedBatches.push({ batch: member, run });
         return { value: undefined };
       } catch (refused) {
-        return { refused };
+        return tx.memory === 'guess' ? 'undecided' : { refused };
       }
     });
 
+    tx.require(
+      activeRuns,
+      acceptedBatches.map(({ run }) => [run.runKey]),
+    );
+    tx.require(
+      activeExperiments,
+      acceptedRuns.map(({ creation }) => [creation.workspace.workspaceId, creation.experimentId]),
+    );
     const newRuns = await writeRuns(tx, acceptedRuns);
     await writeTexts(tx, acceptedBatches, newRuns);
     await writePoints(tx, acceptedBatches);
@@ -85,7 +111,7 @@ export function createRunLog(engine: Engine, handles: RunHandles, metricStore: M
     for (const batch of batches) {
       const name = runName(batch);
       if (runs.has(name) || unknown.has(name)) continue;
-      const handle = handles.find(batch.workspace.workspaceId, batch.runId);
+      const handle = tx.memory === 'none' ? undefined : handles.find(batch.workspace.workspaceId, batch.runId);
       if (handle === undefined) unknown.set(name, batch);
       else runs.set(name, handle);
     }
@@ -116,7 +142,7 @@ export function createRunLog(engine: Engine, handles: RunHandles, metricStore: M
     const experiments = new Map<string, ExperimentHandle>();
     const unknown = new Map<string, readonly [workspaceId: number, experimentId: number]>();
     for (const { workspace, experimentId } of creations) {
-      const handle = handles.findExperiment(workspace.workspaceId, experimentId);
+      const handle = tx.memory === 'none' ? undefined : handles.findExperiment(workspace.workspaceId, experimentId);
       if (handle !== undefined) experiments.set(experimentName(workspace.workspaceId, experimentId), handle);
       else unknown.set(experimentName(workspace.workspaceId, experimentId), [workspace.workspaceId, experimentId]);
     }
@@ -167,21 +193,13 @@ export function createRunLog(engine: Engine, handles: RunHandles, metricStore: M
     const interned = new Map<string, number>();
     if (fresh.size > 0) {
       const wanted = [...fresh];
-      const rows = await tx.select(
-        findMetricKey,
+      const keys = await tx.intern(
+        metricKeys,
         wanted.map(([, key]) => key),
       );
-      const missing = wanted.filter((_, index) => rows[index] === undefined);
-      const keys = await tx.allocate('metric_keys', missing.length);
-      await tx.write(
-        insertMetricKeys,
-        missing.map(([, key], index) => [keys[index] ?? null, ...key]),
-      );
-      missing.forEach(([name], index) => interned.set(name, keys[index] as number));
       wanted.forEach(([name, key], index) => {
-        const row = rows[index];
-        if (row !== undefined) interned.set(name, Number(row['metric_key']));
-        const metricKey = interned.get(name) as number;
+        const metricKey = keys[index] as number;
+        interned.set(name, metricKey);
         tx.onCommit(() => handles.keepMetricKey(...key, metricKey));
       });
     }
@@ -217,7 +235,8 @@ async function loadParams(
     }
   }
   const logged = new Map<string, string>();
-  if (wanted.size === 0) return logged;
+  // A write that may fail because of a param checks it by itself.
+  if (wanted.size === 0 || tx.memory === 'guess') return logged;
   const rows = await tx.select(findParam, [...wanted.values()]);
   [...wanted.keys()].forEach((name, index) => {
     const row = rows[index];

@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
 import { invalidParameter, MlflowError } from '@lazuli/contract';
-import type { Db } from '../database/engine.ts';
+import type { Db, Transaction } from '../database/engine.ts';
 import type { RunTable } from '../database/schema.ts';
 
 export type RunRow = Selectable<RunTable>;
@@ -22,13 +22,26 @@ export function requireActiveRun(runId: string, lifecycleStage: string): void {
   throw invalidParameter(`The run ${runId} must be in the 'active' state. Current state is ${lifecycleStage}.`);
 }
 
+function selectRun(db: Db, workspaceId: number, runId: string) {
+  return db.selectFrom('runs').selectAll().where('workspace_id', '=', workspaceId).where('run_id', '=', runId);
+}
+
 export async function findRun(db: Db, workspaceId: number, runId: string): Promise<RunRow | undefined> {
-  return db
-    .selectFrom('runs')
-    .selectAll()
-    .where('workspace_id', '=', workspaceId)
-    .where('run_id', '=', runId)
-    .executeTakeFirst();
+  return selectRun(db, workspaceId, runId).executeTakeFirst();
+}
+
+/** A run for a transaction that decides on its row: nobody else writes it, or logs to it, until the commit. */
+export async function lockRun({ db, locked }: Transaction, workspaceId: number, runId: string): Promise<RunRow> {
+  const row = await locked(selectRun(db, workspaceId, runId)).executeTakeFirst();
+  if (row === undefined) throw noSuchRun(runId);
+  return row;
+}
+
+/** A run that takes writes, locked until the commit. */
+export async function lockActiveRun(tx: Transaction, workspaceId: number, runId: string): Promise<RunRow> {
+  const row = await lockRun(tx, workspaceId, runId);
+  requireActiveRun(runId, row.lifecycle_stage);
+  return row;
 }
 
 export async function findRunKeys(db: Db, workspaceId: number, runIds: readonly string[]): Promise<number[]> {
@@ -57,17 +70,24 @@ export async function updateRun(
 }
 
 export async function updateRunsOfExperiment(
-  db: Db,
+  { db, locked }: Transaction,
   workspaceId: number,
   experimentId: number,
   change: Pick<RunRow, 'lifecycle_stage' | 'deleted_time'>,
 ): Promise<void> {
-  await db
-    .updateTable('runs')
-    .set(change)
+  // In the order in which groups lock runs; an update on its own would take them as it finds them, and could deadlock.
+  const ofExperiment = db
+    .selectFrom('runs')
+    .select('run_key')
     .where('workspace_id', '=', workspaceId)
     .where('experiment_id', '=', experimentId)
     .where('lifecycle_stage', '!=', change.lifecycle_stage)
+    .orderBy('run_key');
+  await db
+    .with('of_experiment', () => locked(ofExperiment))
+    .updateTable('runs')
+    .set(change)
+    .where('run_key', 'in', (select) => select.selectFrom('of_experiment').select('run_key'))
     .execute();
 }
 

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
-import { migrate } from '../database/migrate.ts';
+import { migrate } from '../database/sqlite/migrate.ts';
 import type { Db } from '../database/engine.ts';
-import { openSqliteConnection, type SqliteConnection } from '../database/sqlite-connection.ts';
-import { kyselyOver } from '../database/sqlite-kysely.ts';
+import { openSqliteConnection, type SqliteConnection } from '../database/sqlite/connection.ts';
+import { kyselyOver } from '../database/kysely-over.ts';
 
 /**
  * For the tests of this room: runs as plain objects, their rows in a database, and what MLflow's documents say about them,
@@ -100,7 +100,7 @@ export function createModelDatabase(experimentIds: readonly number[]): ModelData
 
   return {
     ...connection,
-    db: kyselyOver(connection),
+    db: kyselyOver(connection, 'sqlite'),
     runs,
     insert(run) {
       insertInto(workspaceId + 1, run);

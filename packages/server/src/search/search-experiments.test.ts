@@ -1,8 +1,8 @@
 import { MlflowError } from '@lazuli/contract';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { migrate } from '../database/migrate.ts';
-import { openSqliteConnection, type SqliteConnection } from '../database/sqlite-connection.ts';
-import { kyselyOver } from '../database/sqlite-kysely.ts';
+import { migrate } from '../database/sqlite/migrate.ts';
+import { openSqliteConnection, type SqliteConnection } from '../database/sqlite/connection.ts';
+import { kyselyOver } from '../database/kysely-over.ts';
 import { searchExperimentIds, type ExperimentQuery } from './search-experiments.ts';
 
 describe('a search of experiments', () => {
@@ -30,7 +30,7 @@ describe('a search of experiments', () => {
   afterAll(() => database.close());
 
   const search = async (query: Partial<ExperimentQuery>) =>
-    (await searchExperimentIds(kyselyOver(database), { ...everything, ...query })).experimentIds;
+    (await searchExperimentIds(kyselyOver(database, 'sqlite'), { ...everything, ...query })).experimentIds;
 
   test.each([
     ['', [3, 5, 1, 2, 0]],
@@ -98,7 +98,7 @@ describe('a search of experiments', () => {
       const ids: number[] = [];
       let pageToken: string | undefined;
       do {
-        const page = await searchExperimentIds(kyselyOver(database), {
+        const page = await searchExperimentIds(kyselyOver(database, 'sqlite'), {
           ...everything,
           orderBy,
           maxResults: 2,
@@ -112,7 +112,10 @@ describe('a search of experiments', () => {
   });
 
   test('a page token of another search is refused', async () => {
-    const { nextPageToken } = await searchExperimentIds(kyselyOver(database), { ...everything, maxResults: 1 });
+    const { nextPageToken } = await searchExperimentIds(kyselyOver(database, 'sqlite'), {
+      ...everything,
+      maxResults: 1,
+    });
     await expect(search({ filter: "name != 'x'", pageToken: nextPageToken })).rejects.toBeInstanceOf(MlflowError);
   });
 });

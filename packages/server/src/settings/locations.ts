@@ -9,21 +9,6 @@ export function readFolder(text: string, base: string): string {
   return resolve(base, text);
 }
 
-/**
- * The file that a database URI names. *SQLAlchemy: three slashes begin a relative path, four an absolute one; the path
- * is taken as it stands, without percent-decoding.*
- */
-export function readDatabaseUri(text: string, base: string): string {
-  const supported = 'supported are sqlite:///relative/path.db and sqlite:////absolute/path.db';
-  refuseNul(text);
-  const path = /^sqlite:\/\/\/(.+)$/s.exec(text)?.[1];
-  if (path === undefined) throw new BrokenRule(`is no database that this server can use; ${supported}`);
-  if (path.startsWith(':memory:')) throw new BrokenRule(`would keep everything in memory and lose it; ${supported}`);
-  if (path.includes('?')) throw new BrokenRule(`carries options, which are not understood; ${supported}`);
-  if (path.endsWith('/')) throw new BrokenRule(`names a folder, not a file; ${supported}`);
-  return resolve(base, path);
-}
-
 /** The local folder that a path or a `file:` URI names. */
 export function readArtifactFolder(text: string, base: string): string {
   refuseNul(text);
@@ -76,6 +61,6 @@ function pathOfFileUri(text: string, base: string): string {
   }
 }
 
-function refuseNul(text: string): void {
+export function refuseNul(text: string): void {
   if (text.includes('\0')) throw new BrokenRule('must not contain a NUL character');
 }

@@ -19,7 +19,9 @@ describe('settings', () => {
       allowedHosts: [],
       staticPrefix: '',
       auth: 'none',
-      databaseFile: '/home/ann/lazuli-data/lazuli.db',
+      database: { kind: 'sqlite', path: '/home/ann/lazuli-data/lazuli.db' },
+      databasePoolSize: 10,
+      databasePreparedStatements: 'on',
       defaultArtifactRoot: 'mlflow-artifacts:/',
       artifactsDestination: '/home/ann/lazuli-data/artifacts',
       maxBodySize: 32 * 1024 * 1024,
@@ -83,7 +85,7 @@ describe('settings', () => {
   test('that are wrong are all reported at once, each with its value, its rule and where it came from', () => {
     const mistakes = mistakesOf({
       flags: { port: '99999', 'log-level': 'loud' },
-      env: { LAZULI_PUBLIC_URL: 'ftp://x', MLFLOW_BACKEND_STORE_URI: 'postgresql://h/db' },
+      env: { LAZULI_PUBLIC_URL: 'ftp://x', MLFLOW_BACKEND_STORE_URI: 'mysql://h/db' },
       file: 'prot: 1\nhost: [a]\nstatic-prefix: mlflow/\nallowed-hosts: [1]',
     });
     expect(mistakes).toEqual([
@@ -93,7 +95,7 @@ describe('settings', () => {
       'port: "99999" must be a whole number from 0 to 65535 (0: any free port) (from --port)',
       'public-url: "ftp://x" must be an http or https URL without user, query and fragment, such as https://mlflow.example.org (from LAZULI_PUBLIC_URL)',
       `static-prefix: "mlflow/" must begin with '/', not end with it, and have only letters, digits and . _ ~ - between slashes (from settings.yaml)`,
-      'backend-store-uri: "postgresql://h/db" is no database that this server can use; supported are sqlite:///relative/path.db and sqlite:////absolute/path.db (from MLFLOW_BACKEND_STORE_URI)',
+      'backend-store-uri: "mysql://h/db" is no database that this server can use; supported are sqlite:///relative/path.db, sqlite:////absolute/path.db and postgresql://user:password@host:5432/database (from MLFLOW_BACKEND_STORE_URI)',
       'log-level: "loud" must be one of trace, debug, info, warn, error, fatal, silent (from --log-level)',
     ]);
   });
@@ -193,8 +195,15 @@ describe('one setting', () => {
     ['max-body-size', '512KiB', 'maxBodySize', 524_288],
     ['log-level', 'DEBUG', 'logLevel', 'debug'],
     ['data-dir', '../x', 'dataDir', '/home/x'],
-    ['backend-store-uri', 'sqlite:///mlflow.db', 'databaseFile', '/home/ann/mlflow.db'],
-    ['backend-store-uri', 'sqlite:////srv/a b%20.db', 'databaseFile', '/srv/a b%20.db'],
+    ['backend-store-uri', 'sqlite:///mlflow.db', 'database', { kind: 'sqlite', path: '/home/ann/mlflow.db' }],
+    ['backend-store-uri', 'sqlite:////srv/a b%20.db', 'database', { kind: 'sqlite', path: '/srv/a b%20.db' }],
+    [
+      'backend-store-uri',
+      'postgresql+psycopg2://u:p@h/db?sslmode=require',
+      'database',
+      { kind: 'postgres', url: 'postgres://u:p@h/db?sslmode=require' },
+    ],
+    ['database-url', 'postgres:///lazuli', 'database', { kind: 'postgres', url: 'postgres:///lazuli' }],
     ['default-artifact-root', 'mlflow-artifacts:', 'defaultArtifactRoot', 'mlflow-artifacts:/'],
     ['default-artifact-root', 'mlflow-artifacts:/team', 'defaultArtifactRoot', 'mlflow-artifacts:/team'],
     ['default-artifact-root', './mlruns', 'defaultArtifactRoot', '/home/ann/mlruns'],
@@ -243,6 +252,12 @@ describe('one setting', () => {
     ['backend-store-uri', 'sqlite:///folder/'],
     ['backend-store-uri', './mlruns'],
     ['backend-store-uri', 'mysql://h/db'],
+    ['database-url', 'mysql://h/db'],
+    ['database-url', 'postgres://h'],
+    ['database-url', 'postgres://h/db?sslmode=strict'],
+    ['database-url', 'postgres://h/db?target_session_attrs=any'],
+    ['database-pool-size', '1'],
+    ['database-prepared-statements', 'maybe'],
     ['default-artifact-root', 's3://bucket/path'],
     ['default-artifact-root', 'mlflow-artifacts://host/path'],
     ['default-artifact-root', 'mlflow-artifacts:/a/../b'],
@@ -260,6 +275,19 @@ describe('one setting', () => {
   });
 });
 
+test('a password in the address of a database is in no error', () => {
+  const [mistake] = mistakesOf({ flags: { 'database-url': 'postgres://ann:secret@h:99999999/db' } });
+  expect(mistake).toContain('postgres://ann:***@h');
+  expect(mistake).not.toContain('secret');
+});
+
+test('two databases at once are refused, without showing either', () => {
+  const flags = { 'database-url': 'postgres://ann:secret@h/a', 'backend-store-uri': 'sqlite:///b.db' };
+  expect(mistakesOf({ flags })).toEqual([
+    'database-url: it names one database and backend-store-uri another; give one of them (from --database-url and --backend-store-uri)',
+  ]);
+});
+
 const samples: Readonly<Record<string, string>> = {
   host: '0.0.0.0',
   port: '5001',
@@ -269,6 +297,9 @@ const samples: Readonly<Record<string, string>> = {
   'static-prefix': '/mlflow',
   auth: 'token',
   'backend-store-uri': 'sqlite:///mlflow.db',
+  'database-url': 'postgres://ann:secret@db.example.org/lazuli',
+  'database-pool-size': '20',
+  'database-prepared-statements': 'off',
   'default-artifact-root': './mlruns',
   'artifacts-destination': './mlartifacts',
   'max-body-size': '1MiB',

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { DatabaseLocation } from './database-location.ts';
 import { isLoopback } from './loopback.ts';
 import { settingTable, type SettingDefinition, type SettingKey, type SettingTable } from './setting-definitions.ts';
 import { BrokenRule } from './setting-rules.ts';
@@ -16,7 +17,10 @@ export interface Settings {
   /** Empty, or a path such as `/mlflow`. */
   readonly staticPrefix: string;
   readonly auth: 'none' | 'token';
-  readonly databaseFile: string;
+  readonly database: DatabaseLocation;
+  /** Connections to PostgreSQL of each process. */
+  readonly databasePoolSize: number;
+  readonly databasePreparedStatements: 'on' | 'off';
   readonly defaultArtifactRoot: string;
   readonly artifactsDestination: string;
   /** Bytes. */
@@ -49,7 +53,8 @@ export function parseSettings(sources: SettingSources): Settings {
   if (found.length > 0) throw new SettingsError(found);
   // Each setting with a default has a value here: what is absent was a mistake, and mistakes have been thrown.
   const checked = values as Values & Required<Pick<Values, DefaultedKey>>;
-  const { dataDir, backendStoreUri, artifactsDestination, publicUrl, allowedHosts = [], staticPrefix = '' } = checked;
+  const { dataDir, backendStoreUri, databaseUrl, artifactsDestination, publicUrl } = checked;
+  const { allowedHosts = [], staticPrefix = '' } = checked;
   return {
     host: checked.host,
     port: checked.port,
@@ -58,7 +63,12 @@ export function parseSettings(sources: SettingSources): Settings {
     allowedHosts,
     staticPrefix,
     auth: checked.auth,
-    databaseFile: backendStoreUri ?? join(dataDir, 'lazuli.db'),
+    database:
+      databaseUrl === undefined
+        ? (backendStoreUri ?? { kind: 'sqlite', path: join(dataDir, 'lazuli.db') })
+        : { kind: 'postgres', url: databaseUrl },
+    databasePoolSize: checked.databasePoolSize,
+    databasePreparedStatements: checked.databasePreparedStatements,
     defaultArtifactRoot: checked.defaultArtifactRoot,
     artifactsDestination: artifactsDestination ?? join(dataDir, 'artifacts'),
     maxBodySize: checked.maxBodySize,
@@ -74,7 +84,7 @@ type DefaultedKey = {
 function readValues(given: ReadonlyMap<string, Given>, workingDir: string, mistakes: Mistake[]): Values {
   const values: Record<string, unknown> = {};
   for (const [key, definition] of Object.entries<SettingDefinition>(settingTable)) {
-    const { name, defaultText, read } = definition;
+    const { name, defaultText, read, shown = (text: string) => text } = definition;
     const written = given.get(name);
     const text = written?.text ?? defaultText;
     if (text === undefined) continue;
@@ -82,13 +92,27 @@ function readValues(given: ReadonlyMap<string, Given>, workingDir: string, mista
       values[key] = read(text, written?.base ?? workingDir);
     } catch (error) {
       if (!(error instanceof BrokenRule)) throw error;
-      mistakes.push(`${name}: ${JSON.stringify(text)} ${error.message} (from ${written?.source ?? 'the default'})`);
+      mistakes.push(
+        `${name}: ${JSON.stringify(shown(text))} ${error.message} (from ${written?.source ?? 'the default'})`,
+      );
     }
   }
   return values;
 }
 
-function mistakesTogether({ host, auth, dataDir }: Values, given: ReadonlyMap<string, Given>): Mistake[] {
+function mistakesTogether(values: Values, given: ReadonlyMap<string, Given>): Mistake[] {
+  return [...databaseMistakes(values, given), ...exposureMistakes(values, given)];
+}
+
+function databaseMistakes({ backendStoreUri, databaseUrl }: Values, given: ReadonlyMap<string, Given>): Mistake[] {
+  if (databaseUrl === undefined || backendStoreUri === undefined) return [];
+  if (backendStoreUri.kind === 'postgres' && backendStoreUri.url === databaseUrl) return [];
+  return [
+    `database-url: it names one database and backend-store-uri another; give one of them (from ${given.get('database-url')?.source} and ${given.get('backend-store-uri')?.source})`,
+  ];
+}
+
+function exposureMistakes({ host, auth, dataDir }: Values, given: ReadonlyMap<string, Given>): Mistake[] {
   if (host === undefined || isLoopback(host) || auth !== 'none') return [];
   const folder = given.get('data-dir')?.text ?? settingTable.dataDir.defaultText;
   const makeToken = `lazuli token create --data-dir ${dataDir === undefined ? '…' : shellWord(folder)} --role Owner`;

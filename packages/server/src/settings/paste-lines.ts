@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { withoutPassword } from './database-location.ts';
 import type { Settings } from './parse-settings.ts';
 
 /** Where clients find the server, and what a person pastes to try it: the same on the terminal and on the page. */
@@ -39,4 +40,9 @@ export function pasteLines({ url, auth }: { readonly url: string; readonly auth:
     { title: 'Python', text: python.join('\n') },
     { title: 'curl', text: curl },
   ];
+}
+
+/** The database as a person may be shown it. */
+export function databaseName({ database }: Pick<Settings, 'database'>): string {
+  return database.kind === 'sqlite' ? database.path : withoutPassword(database.url);
 }

@@ -1,4 +1,5 @@
-import { readArtifactFolder, readArtifactRoot, readDatabaseUri, readFolder } from './locations.ts';
+import { readBackendStore, readPostgresUrl, withoutPassword } from './database-location.ts';
+import { readArtifactFolder, readArtifactRoot, readFolder } from './locations.ts';
 import {
   oneOf,
   readAllowedHosts,
@@ -7,6 +8,7 @@ import {
   readPublicUrl,
   readSize,
   readStaticPrefix,
+  wholeNumber,
   type Rule,
 } from './setting-rules.ts';
 
@@ -31,6 +33,8 @@ export interface SettingDefinition<Value = unknown> {
   /** A list: in the file it may be a YAML list, elsewhere it is separated by commas. */
   readonly list?: true;
   readonly read: Rule<Value>;
+  /** The text as an error may show it, where it can hold a secret. */
+  readonly shown?: (text: string) => string;
 }
 
 export const settingTable = {
@@ -94,11 +98,37 @@ export const settingTable = {
   },
   backendStoreUri: {
     name: 'backend-store-uri',
-    sentence: 'The database: sqlite:///relative/path.db or sqlite:////absolute/path.db.',
+    sentence:
+      'The database, as MLflow names it: sqlite:///relative/path.db, sqlite:////absolute/path.db or postgresql://….',
     placeholder: 'uri',
     otherwise: 'lazuli.db in the data directory',
     mlflowVariable: 'MLFLOW_BACKEND_STORE_URI',
-    read: readDatabaseUri,
+    read: readBackendStore,
+    shown: withoutPassword,
+  },
+  databaseUrl: {
+    name: 'database-url',
+    sentence:
+      'A PostgreSQL database, 14 or newer, that any number of servers share: postgres://user:password@host:5432/database, with sslmode, sslrootcert, sslcert and sslkey as libpq means them.',
+    placeholder: 'url',
+    otherwise: 'the database of backend-store-uri',
+    read: readPostgresUrl,
+    shown: withoutPassword,
+  },
+  databasePoolSize: {
+    name: 'database-pool-size',
+    sentence: 'How many connections to PostgreSQL each process may open.',
+    placeholder: 'number',
+    defaultText: '10',
+    read: wholeNumber(2, 1_000),
+  },
+  databasePreparedStatements: {
+    name: 'database-prepared-statements',
+    sentence:
+      'Whether PostgreSQL keeps plans of statements by name; off behind a pooler in transaction mode that does not carry them over.',
+    placeholder: 'on|off',
+    defaultText: 'on',
+    read: oneOf(['on', 'off']),
   },
   defaultArtifactRoot: {
     name: 'default-artifact-root',

@@ -27,6 +27,15 @@ export function readPort(text: string): number {
   throw new BrokenRule('must be a whole number from 0 to 65535 (0: any free port)');
 }
 
+/** A whole number within bounds. */
+export function wholeNumber(least: number, most: number): Rule<number> {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d{1,9}$/.test(text) && value >= least && value <= most) return value;
+    throw new BrokenRule(`must be a whole number from ${least} to ${most}`);
+  };
+}
+
 const sizeUnits: Readonly<Record<string, number>> = { '': 1, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 };
 const largestBody = 2 ** 30;
 

@@ -2,7 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { invalidParameter, MlflowError } from '@lazuli/contract';
 import type { WorkspaceRef } from '../access/caller.ts';
 import type { Db, Engine } from '../database/engine.ts';
-import { findWorkspacesByName, insertWorkspace, workspaceRef, type WorkspaceRow } from './workspace-store.ts';
+import {
+  findWorkspacesByName,
+  insertWorkspace,
+  workspaceRef,
+  type NewWorkspace,
+  type WorkspaceRow,
+} from './workspace-store.ts';
 
 /** Where workspaces lie that are made without naming a subscription and a resource group. */
 export const defaultPlace = {
@@ -28,15 +34,20 @@ export async function openWorkspaceDirectory(
   now: () => number,
   furnish: (db: Db, workspace: WorkspaceRef) => Promise<void>,
 ): Promise<WorkspaceDirectory> {
-  const rows = await findWorkspacesByName(engine.db, defaultWorkspaceName);
-  const row =
-    rows[0] ??
-    (await engine.transaction(async ({ db }) => {
-      const given = { name: defaultWorkspaceName, description: 'Default workspace' };
-      const created = await createWorkspace(db, given, now());
+  const row = await engine.transaction(async ({ db }) => {
+    const [present] = await findWorkspacesByName(db, defaultWorkspaceName);
+    if (present !== undefined) return present;
+    const given = { ...place(defaultWorkspaceName, now()), description: 'Default workspace' };
+    const created = await insertWorkspace(db, given);
+    if (created !== undefined) {
       await furnish(db, workspaceRef(created));
       return created;
-    }));
+    }
+    // Another process that starts on the same database came first.
+    const [theirs] = await findWorkspacesByName(db, defaultWorkspaceName);
+    if (theirs === undefined) throw new MlflowError('TEMPORARILY_UNAVAILABLE', 'The default workspace is being made.');
+    return theirs;
+  });
   const known = new Map<string, WorkspaceRef>();
   let defaultRef = workspaceRef(row);
 
@@ -74,19 +85,24 @@ export async function createWorkspace(
   given: { name: string; description?: string; default_artifact_root?: string },
   time: number,
 ): Promise<WorkspaceRow> {
-  const row = await insertWorkspace(db, {
-    ...defaultPlace,
-    guid: randomUUID(),
-    name: given.name,
-    description: given.description ?? null,
-    default_artifact_root: given.default_artifact_root ?? null,
-    next_experiment_id: 0,
-    creation_time: time,
-  });
+  const row = await insertWorkspace(db, { ...place(given.name, time), ...given });
   if (row === undefined) {
     throw new MlflowError('RESOURCE_ALREADY_EXISTS', `Workspace '${given.name}' already exists.`);
   }
   return row;
+}
+
+/** A workspace without description and root, in the default place. */
+function place(name: string, time: number): NewWorkspace {
+  return {
+    ...defaultPlace,
+    guid: randomUUID(),
+    name,
+    description: null,
+    default_artifact_root: null,
+    next_experiment_id: 0,
+    creation_time: time,
+  };
 }
 
 /** *MLflow: names are DNS labels of 2 to 63 characters.* */

@@ -1,6 +1,6 @@
 import { invalidParameter, MlflowError, type Workspace, type workspaces } from '@lazuli/contract';
 import type { Handlers, Principal, WorkspaceRef } from '../access/caller.ts';
-import type { Db, Engine } from '../database/engine.ts';
+import type { Db, Engine, Transaction } from '../database/engine.ts';
 import {
   checkWorkspaceName,
   createWorkspace,
@@ -11,6 +11,7 @@ import {
   countExperiments,
   findWorkspacesByName,
   listWorkspaces,
+  lockWorkspace,
   removeWorkspace,
   updateWorkspace,
   workspaceRef,
@@ -75,8 +76,9 @@ export function workspaceHandlers(room: WorkspaceRoom): Handlers<typeof workspac
         ...(description === undefined ? {} : { description }),
         ...(root === undefined ? {} : { default_artifact_root: root === '' ? null : checkArtifactRoot(root) }),
       };
-      const row = await engine.transaction(async ({ db, onCommit }) => {
-        const found = await getReadable(db, workspace_name, principal);
+      const row = await engine.transaction(async (tx) => {
+        const { db, onCommit } = tx;
+        const found = await lockReadable(tx, workspace_name, principal);
         await updateWorkspace(db, found.workspace_id, change);
         onCommit(() => directory.forget());
         return { ...found, ...change };
@@ -96,8 +98,9 @@ export function workspaceHandlers(room: WorkspaceRoom): Handlers<typeof workspac
       if (mode !== 'RESTRICT' && mode !== 'CASCADE') {
         throw invalidParameter(`Invalid deletion mode '${mode}'. Must be one of: CASCADE, RESTRICT`);
       }
-      const removedWorkspace = await engine.transaction(async ({ db, onCommit }) => {
-        const row = await getReadable(db, workspace_name, principal);
+      const removedWorkspace = await engine.transaction(async (tx) => {
+        const { db, onCommit } = tx;
+        const row = await lockReadable(tx, workspace_name, principal);
         const { experiments, runs } = await countExperiments(db, row.workspace_id);
         // Every workspace has the experiment Default; alone and without runs it does not count.
         if (mode === 'RESTRICT' && (experiments > 1 || runs > 0)) {
@@ -106,7 +109,7 @@ export function workspaceHandlers(room: WorkspaceRoom): Handlers<typeof workspac
             `Cannot delete workspace '${workspace_name}': it still contains ${experiments} experiment(s) and ${runs} run(s). Remove them first, or delete with mode CASCADE.`,
           );
         }
-        await removeWorkspace(db, row.workspace_id);
+        await removeWorkspace(tx, row.workspace_id);
         const removed = workspaceRef(row);
         onCommit(() => {
           directory.forget();
@@ -123,9 +126,20 @@ export function workspaceHandlers(room: WorkspaceRoom): Handlers<typeof workspac
   async function getReadable(db: Db, name: string, principal: Principal): Promise<WorkspaceRow> {
     checkWorkspaceName(name);
     const [row] = (await findWorkspacesByName(db, name)).filter((found) => mayRead(principal, found.workspace_id));
-    if (row === undefined) throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${name}' not found`);
+    if (row === undefined) throw noSuchWorkspace(name);
     return row;
   }
+
+  async function lockReadable(tx: Transaction, name: string, principal: Principal): Promise<WorkspaceRow> {
+    const { workspace_id } = await getReadable(tx.db, name, principal);
+    const row = await lockWorkspace(tx, workspace_id);
+    if (row === undefined) throw noSuchWorkspace(name);
+    return row;
+  }
+}
+
+function noSuchWorkspace(name: string): MlflowError {
+  return new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${name}' not found`);
 }
 
 function workspaceOf(row: WorkspaceRow): Workspace {

@@ -1,9 +1,10 @@
 import type { Selectable } from 'kysely';
 import type { WorkspaceRef } from '../access/caller.ts';
-import type { Db } from '../database/engine.ts';
+import type { Db, Transaction } from '../database/engine.ts';
 import type { Tables, WorkspaceTable } from '../database/schema.ts';
 
 export type WorkspaceRow = Selectable<WorkspaceTable>;
+export type NewWorkspace = Omit<WorkspaceRow, 'workspace_id'>;
 
 export function workspaceRef(row: WorkspaceRow): WorkspaceRef {
   return {
@@ -26,17 +27,10 @@ export async function listWorkspaces(db: Db): Promise<WorkspaceRow[]> {
 }
 
 /** The new row, or undefined where the subscription and group have a workspace of this name. */
-export async function insertWorkspace(
-  db: Db,
-  row: Omit<WorkspaceRow, 'workspace_id'>,
-): Promise<WorkspaceRow | undefined> {
-  const { highest } = await db
-    .selectFrom('workspaces')
-    .select((select) => select.fn.max('workspace_id').as('highest'))
-    .executeTakeFirstOrThrow();
+export async function insertWorkspace(db: Db, row: NewWorkspace): Promise<WorkspaceRow | undefined> {
   return db
     .insertInto('workspaces')
-    .values({ ...row, workspace_id: ((highest as number | null) ?? 0) + 1 })
+    .values(row)
     .onConflict((conflict) => conflict.columns(['subscription_id', 'resource_group', 'name']).doNothing())
     .returningAll()
     .executeTakeFirst();
@@ -80,8 +74,27 @@ const ownedTables = [
   'workspaces',
 ] as const satisfies readonly (keyof Tables)[];
 
-/** Removes a workspace with everything in it. */
-export async function removeWorkspace(db: Db, workspaceId: number): Promise<void> {
+/** A workspace by its number, locked: nobody else changes it, or makes experiments in it, until the commit. */
+export async function lockWorkspace(
+  { db, locked }: Transaction,
+  workspaceId: number,
+): Promise<WorkspaceRow | undefined> {
+  return locked(db.selectFrom('workspaces').selectAll().where('workspace_id', '=', workspaceId)).executeTakeFirst();
+}
+
+/** Removes a workspace, which is locked, with everything in it. */
+export async function removeWorkspace({ db, locked }: Transaction, workspaceId: number): Promise<void> {
+  // Whoever logs requires its run, and whoever makes a run its experiment: with those locked nothing is added any more.
+  await locked(
+    db
+      .selectFrom('experiments')
+      .select('experiment_id')
+      .where('workspace_id', '=', workspaceId)
+      .orderBy('experiment_id'),
+  ).execute();
+  await locked(
+    db.selectFrom('runs').select('run_key').where('workspace_id', '=', workspaceId).orderBy('run_key'),
+  ).execute();
   for (const table of ownedTables) {
     await db
       .deleteFrom(table as 'workspaces')

@@ -1,14 +1,43 @@
-import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, type QueryResult } from 'kysely';
-import type { Db } from './engine.ts';
+import {
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  type Dialect,
+  type QueryResult,
+} from 'kysely';
+import type { Db, Row } from './engine.ts';
 import type { Tables } from './schema.ts';
-import type { SqliteResult } from './sqlite-connection.ts';
 
-/** What runs statements: a connection here, or a transaction in the writer thread. */
+/** What runs statements: a connection, a pool of them, or a transaction. */
 export interface RunsStatements {
-  query(sql: string, parameters: readonly unknown[]): SqliteResult | Promise<SqliteResult>;
+  query(sql: string, parameters: readonly unknown[]): StatementResult | Promise<StatementResult>;
 }
 
-export function kyselyOver(runner: RunsStatements): Db {
+/** What a statement selects or returns, and how many rows it changed. */
+export interface StatementResult {
+  readonly rows: Row[];
+  readonly changes: number;
+}
+
+const dialects = {
+  sqlite: {
+    createAdapter: () => new SqliteAdapter(),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  },
+  postgres: {
+    createAdapter: () => new PostgresAdapter(),
+    createIntrospector: (db) => new PostgresIntrospector(db),
+    createQueryCompiler: () => new PostgresQueryCompiler(),
+  },
+} as const satisfies Record<string, Omit<Dialect, 'createDriver'>>;
+
+/** Kysely as a writer of SQL alone: connections and transactions are the engine's. */
+export function kyselyOver(runner: RunsStatements, dialect: keyof typeof dialects): Db {
   const connection = {
     async executeQuery<R>({
       sql,
@@ -27,9 +56,7 @@ export function kyselyOver(runner: RunsStatements): Db {
   };
   return new Kysely<Tables>({
     dialect: {
-      createAdapter: () => new SqliteAdapter(),
-      createIntrospector: (db) => new SqliteIntrospector(db),
-      createQueryCompiler: () => new SqliteQueryCompiler(),
+      ...dialects[dialect],
       createDriver: () => ({
         init: async () => {},
         acquireConnection: () => Promise.resolve(connection),

@@ -1,7 +1,8 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 // The writer thread starts with every server, so it loads the little that it needs of the contract.
 import { exactInt64 } from '@lazuli/contract/int64';
-import type { Row } from './engine.ts';
+import type { Row } from '../engine.ts';
+import type { StatementResult } from '../kysely-over.ts';
 
 /**
  * One SQLite connection with its prepared statements, found by their text.
@@ -14,13 +15,8 @@ export interface SqliteConnection {
   readonly prepare: (sql: string) => StatementSync;
   readonly all: (sql: string, parameters: readonly unknown[]) => Row[];
   /** Runs any statement: what it selects or returns, and how many rows it changed. */
-  readonly query: (sql: string, parameters: readonly unknown[]) => SqliteResult;
+  readonly query: (sql: string, parameters: readonly unknown[]) => StatementResult;
   close(): void;
-}
-
-export interface SqliteResult {
-  readonly rows: Row[];
-  readonly changes: number;
 }
 
 /** Milliseconds that a statement waits for another connection's lock; the writer's own lock is never contended. */

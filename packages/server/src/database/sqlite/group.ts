@@ -1,5 +1,5 @@
-import type { ColumnValue, GroupTransaction, SetRemove, SetSelect, SetUpdate, SetWrite } from './engine.ts';
-import type { WriterTransaction } from './sqlite-writer.ts';
+import type { ColumnValue, GroupTransaction, SetIntern, SetRemove, SetSelect, SetUpdate, SetWrite } from '../engine.ts';
+import type { WriterTransaction } from './writer.ts';
 
 /**
  * Set statements on SQLite: a prepared statement in a loop. Multi-row VALUES and json_each bring nothing over it, because
@@ -10,22 +10,44 @@ export interface SqliteGroups {
 }
 
 export function createSqliteGroups(): SqliteGroups {
-  const texts = new WeakMap<object, string>();
+  const texts = new Map<(statement: never) => string, WeakMap<object, string>>();
   const nextIdentity = new Map<string, number>();
 
   function text<S extends object>(statement: S, compile: (statement: S) => string): string {
-    let sql = texts.get(statement);
-    if (sql === undefined) {
-      sql = compile(statement);
-      texts.set(statement, sql);
-    }
+    let compiled = texts.get(compile);
+    if (compiled === undefined) texts.set(compile, (compiled = new WeakMap<object, string>()));
+    let sql = compiled.get(statement);
+    if (sql === undefined) compiled.set(statement, (sql = compile(statement)));
     return sql;
+  }
+
+  async function allocate(tx: WriterTransaction, table: Identified, count: number): Promise<number[]> {
+    // One process owns the database, so its highest key and a counter in memory are enough.
+    const first = nextIdentity.get(table) ?? (await highestIdentity(tx, table)) + 1;
+    nextIdentity.set(table, first + count);
+    return Array.from({ length: count }, (_, index) => first + index);
   }
 
   return {
     over: (tx, onCommit) => ({
       onCommit,
+      // One process owns the database, and groups take turns.
+      memory: 'exact',
+      require: () => {},
       select: (statement, keys) => tx.each(text(statement, selectText), keys),
+      async intern(statement, keys) {
+        const rows = await tx.each(text(statement, findInternedText), keys);
+        const missing = keys.filter((_, index) => rows[index] === undefined);
+        const fresh = await allocate(tx, statement.table, missing.length);
+        if (missing.length > 0) {
+          tx.write({
+            sql: text(statement, internText),
+            rows: missing.map((key, index) => [fresh[index] as number, ...key]),
+          });
+        }
+        let next = 0;
+        return rows.map((row) => (row === undefined ? (fresh[next++] as number) : Number(row[statement.identity])));
+      },
       async write(statement, rows) {
         tx.write({ sql: text(statement, writeText), rows }, blobsOf(statement, rows));
       },
@@ -37,19 +59,15 @@ export function createSqliteGroups(): SqliteGroups {
       async remove(statement, keys) {
         tx.write({ sql: text(statement, removeText), rows: keys });
       },
-      async allocate(table, count) {
-        // One process owns the database, so its highest key and a counter in memory are enough.
-        const first = nextIdentity.get(table) ?? (await highestIdentity(tx, table)) + 1;
-        nextIdentity.set(table, first + count);
-        return Array.from({ length: count }, (_, index) => first + index);
-      },
+      allocate: (table, count) => allocate(tx, table, count),
     }),
   };
 }
 
-const identityColumns = { runs: 'run_key', metric_keys: 'metric_key', datasets: 'dataset_key' } as const;
+const identityColumns = { runs: 'run_key', metric_keys: 'metric_key' } as const;
+type Identified = keyof typeof identityColumns;
 
-async function highestIdentity(tx: WriterTransaction, table: keyof typeof identityColumns): Promise<number> {
+async function highestIdentity(tx: WriterTransaction, table: Identified): Promise<number> {
   const { rows } = await tx.query(`select coalesce(max(${identityColumns[table]}), 0) as highest from ${table}`, []);
   return Number(rows[0]?.['highest']);
 }
@@ -67,6 +85,17 @@ function blobsOf({ columns }: SetWrite, rows: readonly (readonly ColumnValue[])[
 function selectText({ table, by, columns }: SetSelect): string {
   const keys = Object.keys(by).map((column) => `${column} = ?`);
   return `select ${columns.join(', ')} from ${table} where ${keys.join(' and ')}`;
+}
+
+function findInternedText({ table, identity, columns }: SetIntern): string {
+  return `select ${identity} from ${table} where ${Object.keys(columns)
+    .map((column) => `${column} = ?`)
+    .join(' and ')}`;
+}
+
+function internText({ table, identity, columns }: SetIntern): string {
+  const names = [identity, ...Object.keys(columns)];
+  return `insert into ${table} (${names.join(', ')}) values (${names.map(() => '?').join(', ')})`;
 }
 
 function removeText({ table, by }: SetRemove): string {

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { MlflowError, type ErrorCode } from '@lazuli/contract';
-import type { Read } from './engine.ts';
+import type { Read } from '../engine.ts';
 
 /**
  * Reader threads: each has its own read-only connection, so whatever scans leaves the event loop free. They start when the

@@ -1,11 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MlflowError } from '@lazuli/contract';
-import type { Read } from './engine.ts';
-import { createMutex } from './mutex.ts';
-import { kyselyOver } from './sqlite-kysely.ts';
+import type { Read } from '../engine.ts';
+import { createMutex } from '../mutex.ts';
+import { kyselyOver } from '../kysely-over.ts';
 import type { ReadRequest, ReadResponse } from './reader-pool.ts';
-import { inSnapshot, openSqliteConnection } from './sqlite-connection.ts';
-import { sqliteFailure } from './sqlite-failure.ts';
+import { inSnapshot, openSqliteConnection } from './connection.ts';
+import { sqliteFailure } from './failure.ts';
 
 /** The other end of `createReaderPool`: answers reads by their name, on a connection of this thread's own. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a list of reads with different arguments
@@ -13,7 +13,7 @@ export function serveReads(reads: readonly Read<any, unknown>[]): void {
   const port = parentPort;
   if (port === null) throw new TypeError('serveReads runs in a worker thread.');
   const connection = openSqliteConnection((workerData as { path: string }).path, 'read');
-  const db = kyselyOver(connection);
+  const db = kyselyOver(connection, 'sqlite');
   const turns = createMutex();
   const byName = new Map(reads.map((read) => [read.name, read]));
 

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import type { ColumnValue, Row } from './engine.ts';
-import type { SqliteResult } from './sqlite-connection.ts';
+import type { ColumnValue, GroupOptions, Row } from '../engine.ts';
+import type { StatementResult } from '../kysely-over.ts';
 
 /**
  * The writing connection, in a thread of its own: a commit waits for the disk, and while it does the event loop takes the
@@ -14,12 +14,12 @@ export interface SqliteWriter {
   close(): Promise<void>;
 }
 
-export type Durability = 'durable' | 'relaxed';
+export type Durability = NonNullable<GroupOptions['durability']>;
 
 export interface WriterTransaction {
   /** Writes rows with one statement, at the latest with the commit. Blobs change hands. */
   write(step: WriteStep, blobs?: readonly ArrayBuffer[]): void;
-  query(sql: string, parameters: readonly unknown[]): Promise<SqliteResult>;
+  query(sql: string, parameters: readonly unknown[]): Promise<StatementResult>;
   /** The first row for each key. */
   each(sql: string, keys: readonly (readonly ColumnValue[])[]): Promise<(Row | undefined)[]>;
 }

@@ -1,7 +1,7 @@
 import type { SQLInputValue } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { migrate } from './migrate.ts';
-import { openSqliteConnection, type SqliteConnection } from './sqlite-connection.ts';
+import { openSqliteConnection, type SqliteConnection } from './connection.ts';
 import {
   openedId,
   type Durability,
@@ -9,9 +9,9 @@ import {
   type WriterFailure,
   type WriterRequest,
   type WriterResponse,
-} from './sqlite-writer.ts';
+} from './writer.ts';
 
-/** What the writer thread runs: the other end of sqlite-writer.ts. */
+/** What the writer thread runs: the other end of writer.ts. */
 const port = parentPort;
 if (port === null) throw new TypeError('The writer runs in a worker thread.');
 

@@ -1,15 +1,16 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { Engine, Transaction } from './engine.ts';
-import { checkOrigin } from './migrate.ts';
-import { createMutex } from './mutex.ts';
+import type { Engine, Transaction } from '../engine.ts';
+import { findSchema } from './migrate.ts';
+import { createMutex } from '../mutex.ts';
+import { checkOrigin } from '../origin.ts';
 import { createReaderPool } from './reader-pool.ts';
-import { inSnapshot, openSqliteConnection } from './sqlite-connection.ts';
-import { sqliteFailure } from './sqlite-failure.ts';
-import { createSqliteGroups } from './sqlite-group.ts';
-import { kyselyOver } from './sqlite-kysely.ts';
-import { openSqliteWriter, type Durability, type WriterTransaction } from './sqlite-writer.ts';
+import { inSnapshot, openSqliteConnection } from './connection.ts';
+import { sqliteFailure } from './failure.ts';
+import { createSqliteGroups } from './group.ts';
+import { kyselyOver } from '../kysely-over.ts';
+import { openSqliteWriter, type Durability, type WriterTransaction } from './writer.ts';
 
 export interface SqliteOptions {
   /** The database file. Its folder is made if need be, and belongs to this process alone while the engine is open. */
@@ -34,7 +35,7 @@ export async function openSqlite({ path, readerThread }: SqliteOptions): Promise
     const mutex = createMutex();
     const readMutex = createMutex();
     const groups = createSqliteGroups();
-    const db = kyselyOver(reader);
+    const db = kyselyOver(reader, 'sqlite');
 
     /** One transaction at a time; what follows its commit runs before the next one begins. */
     function inTransaction<T>(
@@ -55,10 +56,19 @@ export async function openSqlite({ path, readerThread }: SqliteOptions): Promise
 
     return {
       db,
+      ownership: 'sole',
       snapshot: (work) => readMutex.run(() => inSnapshot(reader, () => work(db))),
       run: (read, args) => threads.run(read, args),
-      transaction: (work) => inTransaction('durable', (tx, onCommit) => work({ db: kyselyOver(tx), onCommit })),
-      group: (work, durability = 'durable') =>
+      transaction: (work) =>
+        inTransaction('durable', (tx, onCommit) =>
+          work({
+            db: kyselyOver(tx, 'sqlite'),
+            onCommit,
+            // Transactions take turns: nobody else writes until the commit.
+            locked: (query) => query,
+          }),
+        ),
+      group: (work, { durability = 'durable' } = {}) =>
         inTransaction(durability, (tx, onCommit) => work(groups.over(tx, onCommit))),
       close: () =>
         mutex.run(async () => {
@@ -79,7 +89,7 @@ export async function openSqlite({ path, readerThread }: SqliteOptions): Promise
 function readOrigin(path: string): void {
   const connection = openSqliteConnection(path, 'read');
   try {
-    checkOrigin(connection);
+    checkOrigin(findSchema(connection));
   } finally {
     connection.close();
   }
