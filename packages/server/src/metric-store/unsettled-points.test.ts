@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Engine } from '../database/engine.ts';
 import { openSqlite } from '../database/sqlite/open-sqlite.ts';
 import { openMetricStore, type MetricStore } from './metric-store.ts';
@@ -159,4 +159,49 @@ test('a group that fails leaves no point behind', async () => {
   await log(engine, store, points(1, [1, 2]));
   await store.close();
   expect(await stored(engine)).toEqual([{ run_key: 1, step: 1, value: 2 }]);
+});
+
+/** A run of a workspace that is going to be removed. */
+const ofRemoved = (series: SeriesPoints): SeriesPoints => ({ ...series, workspaceId: 2 });
+
+test('points of a removed workspace count as waiting no longer, and come to no place', async () => {
+  // The clock of the background settling stands still: what waits, waits until it is asked for.
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const engine = await anEngine();
+  const store = await openMetricStore(engine);
+  await log(engine, store, points(1, [0, 1]), ofRemoved(points(9, [0, 1])));
+  const many = Array.from({ length: 10_000 }, (_, index): [number, number] => [index, index]);
+  await log(engine, store, ...Array.from({ length: 40 }, (_, index) => ofRemoved(points(10 + index, ...many))));
+  // More wait than may: the next point takes the way without the log.
+  await log(engine, store, points(1, [1, 2]));
+  expect(await stored(engine)).toEqual([{ run_key: 1, step: 1, value: 2 }]);
+
+  store.forgetWorkspace(2);
+  await log(engine, store, points(1, [2, 3]));
+  expect(await stored(engine)).toHaveLength(1);
+  expect(await logged(engine)).toHaveLength(3);
+  await store.close();
+  expect(await stored(engine)).toEqual([
+    { run_key: 1, step: 0, value: 1 },
+    { run_key: 1, step: 1, value: 2 },
+    { run_key: 1, step: 2, value: 3 },
+  ]);
+  expect(await latest(engine)).toEqual([{ run_key: 1, step: 2, value: 3 }]);
+  expect(await logged(engine)).toEqual([]);
+});
+
+test('a settling that waits while a workspace is removed settles the others alone', async () => {
+  const engine = await anEngine();
+  const store = await openMetricStore(engine);
+  await log(engine, store, points(1, [0, 1]), ofRemoved(points(9, [0, 9])));
+  const removal = engine.transaction(({ onCommit }) => {
+    onCommit(() => store.forgetWorkspace(2));
+    return Promise.resolve();
+  });
+  await Promise.all([removal, store.settlePoints([9, 1]), store.settleLatest()]);
+  expect(await stored(engine)).toEqual([{ run_key: 1, step: 0, value: 1 }]);
+  expect(await latest(engine)).toEqual([{ run_key: 1, step: 0, value: 1 }]);
+  await store.close();
+  expect(await stored(engine)).toHaveLength(1);
 });
