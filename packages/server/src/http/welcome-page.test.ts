@@ -7,6 +7,7 @@ const facts: WelcomeFacts = { version: '1.2.3', url: 'http://127.0.0.1:5000/ml',
 describe('the welcome page', () => {
   test('shows where the server listens, lines to paste, and where data lie', () => {
     const { html } = createWelcomePage(facts);
+    expect(html).toContain('<code>http://127.0.0.1:5000/ml</code>');
     expect(html).toContain('mlflow.set_tracking_uri(&quot;http://127.0.0.1:5000/ml&quot;)');
     expect(html).toContain('curl &quot;http://127.0.0.1:5000/ml/api/2.0/mlflow/');
     expect(html).toContain('/srv/lazuli');
@@ -17,6 +18,7 @@ describe('the welcome page', () => {
     const { html } = createWelcomePage({ ...facts, auth: 'token' });
     expect(html).not.toContain('/srv/lazuli');
     expect(html).toContain('Authorization: Bearer');
+    expect(html).toContain('export MLFLOW_TRACKING_TOKEN=');
   });
 
   test('shows what is odd as text', () => {

@@ -25,8 +25,9 @@ function reachableHost(host: string): string {
 }
 
 export function pasteLines({ url, auth }: { readonly url: string; readonly auth: 'none' | 'token' }): PasteLines[] {
+  const giveToken = 'export MLFLOW_TRACKING_TOKEN="<your token>"';
   const python = [
-    ...(auth === 'token' ? ['# export MLFLOW_TRACKING_TOKEN=<your token>'] : []),
+    ...(auth === 'token' ? [`# First, in the shell: ${giveToken}`] : []),
     'import mlflow',
     '',
     `mlflow.set_tracking_uri("${url}")`,
@@ -34,11 +35,12 @@ export function pasteLines({ url, auth }: { readonly url: string; readonly auth:
     '    mlflow.log_param("rate", 0.1)',
     '    mlflow.log_metric("loss", 0.42, step=1)',
   ];
-  const authorization = auth === 'token' ? ' -H "Authorization: Bearer $MLFLOW_TRACKING_TOKEN"' : '';
-  const curl = `curl${authorization} "${url}/api/2.0/mlflow/experiments/get?experiment_id=0"`;
+  const call = `"${url}/api/2.0/mlflow/experiments/get?experiment_id=0"`;
+  const curl =
+    auth === 'token' ? [giveToken, `curl -H "Authorization: Bearer $MLFLOW_TRACKING_TOKEN" ${call}`] : [`curl ${call}`];
   return [
     { title: 'Python', text: python.join('\n') },
-    { title: 'curl', text: curl },
+    { title: 'curl', text: curl.join('\n') },
   ];
 }
 
