@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
 import type { Client } from '@lazuli/client';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { unsettledCommits } from './crash/integrity.ts';
@@ -51,6 +52,20 @@ async function logTogether(teams: readonly LoggedRun[], firstStep: number): Prom
   await Promise.all(teams.map(({ client, run_id }) => client.runs.logBatch({ run_id, metrics })));
 }
 
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await setImmediate();
+}
+
+/** A batch on each turn of the loop, whether or not those before it are answered. */
+async function logTurnByTurn(run: LoggedRun, count: number): Promise<PromiseSettledResult<void>[]> {
+  const batches: Promise<void>[] = [];
+  for (let batch = 1; batch <= count; batch++) {
+    batches.push(logTogether([run], batch * steps));
+    await setImmediate();
+  }
+  return Promise.allSettled(batches);
+}
+
 async function expectWhole({ client, run_id }: LoggedRun, count: number): Promise<void> {
   const { metrics = [] } = await client.metrics.getMetricHistory({ run_id, metric_key: 'loss' });
   expect(metrics.map(({ step }) => step)).toEqual(Array.from({ length: count }, (_, step) => step));
@@ -98,9 +113,14 @@ test('a deletion in the midst of logging and reading fails no request of another
     // A settling that is under way when the deletion commits, and one that starts behind it.
     const reading = server.client.runs.searchRuns({ experiment_ids: ['0'], order_by: ['metrics.loss'] });
     const history = kept.client.metrics.getMetricHistory({ run_id: kept.run_id, metric_key: 'loss' });
-    const deletion = deleteDoomed(server);
+    const doomedLogging = logTurnByTurn(doomed, 20);
+    const deletion = turns(10).then(() => deleteDoomed(server));
     const logging = logTogether([kept], steps);
     await Promise.all([reading, history, deletion, logging]);
+    // Each of these came before the deletion or was refused.
+    for (const outcome of await doomedLogging) {
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ status: 404 });
+    }
     await expect(doomed.client.runs.getRun({ run_id: doomed.run_id })).rejects.toMatchObject({ status: 404 });
     await expectWhole(kept, 2 * steps);
     await server.client.workspaces.createWorkspace({ name: 'doomed' });
