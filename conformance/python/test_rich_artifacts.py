@@ -45,8 +45,9 @@ def test_images_logged_by_key_and_step_are_all_stored(fluent, client):
     with fluent.start_run() as run:
         for step in range(3):
             fluent.log_image(numpy.full((8, 8, 3), step, dtype=numpy.uint8), key="sample", step=step, timestamp=1000 + step)
-    # Keyed images are uploaded in the background, and 2.x does not wait for them when the run ends.
-    fluent.flush_artifact_async_logging()
+        # Keyed images are uploaded in the background; the end of a run does not wait for them, and only the active run's
+        # can be waited for: without one, this call starts a run of its own and waits for nothing.
+        fluent.flush_artifact_async_logging()
     names = [f.path for f in client.list_artifacts(run.info.run_id, "images")]
     assert len(names) == 6
     assert [sum(f"step%{step}%" in n or f"step+{step}+" in n for n in names) for step in range(3)] == [2, 2, 2]
