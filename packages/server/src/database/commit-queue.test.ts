@@ -64,3 +64,51 @@ test('a group ends at its size in bytes, so that the last one in it does not wai
     ['e', 'f'],
   ]);
 });
+
+test('who watches is told of each commit, and of those that wait', async () => {
+  const commits: { members: number; bytes: number; seconds: number }[] = [];
+  const gate = Promise.withResolvers<undefined>();
+  const engine: Pick<Engine, 'group'> = {
+    async group(work) {
+      const result = await work(nothing);
+      await gate.promise;
+      return result;
+    },
+  };
+  const queue = createCommitQueue<string, string>(
+    engine,
+    async (_tx, members) => members.map((member) => ({ value: member })),
+    { committed: (members, bytes, seconds) => commits.push({ members, bytes, seconds }) },
+  );
+  expect(queue.depth()).toBe(0);
+  const first = queue.submit('a', 10);
+  expect(queue.depth()).toBe(1);
+  await new Promise((resolve) => setImmediate(resolve));
+  const others = ['b', 'c', 'd'].map((member) => queue.submit(member, 100));
+  expect(queue.depth()).toBe(3);
+  gate.resolve(undefined);
+  await Promise.all([first, ...others]);
+  expect(queue.depth()).toBe(0);
+  expect(commits).toEqual([
+    { members: 1, bytes: 10, seconds: expect.any(Number) as number },
+    { members: 3, bytes: 300, seconds: expect.any(Number) as number },
+  ]);
+});
+
+test('a commit that fails is not counted, and its members are when they are tried alone', async () => {
+  const sizes: number[] = [];
+  const engine: Pick<Engine, 'group'> = {
+    async group(work) {
+      const result = await work(nothing);
+      if (Array.isArray(result) && result.length > 1) throw new Error('too many at once');
+      return result;
+    },
+  };
+  const queue = createCommitQueue<string, string>(
+    engine,
+    async (_tx, members) => members.map((member) => ({ value: member })),
+    { committed: (members) => sizes.push(members) },
+  );
+  await Promise.all([queue.submit('a', 1), queue.submit('b', 1)]);
+  expect(sizes).toEqual([1, 1]);
+});

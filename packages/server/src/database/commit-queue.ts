@@ -16,6 +16,13 @@ export type Outcome<Result> = { readonly value: Result } | { readonly refused: u
 export interface CommitQueue<Member, Result> {
   /** Resolves after the commit; rejects with the member's own refusal, or with what made the commit fail. */
   submit(member: Member, bytes: number): Promise<Result>;
+  /** How many wait for a commit to begin. */
+  depth(): number;
+}
+
+/** Who counts commits. */
+export interface CommitObserver {
+  committed(members: number, bytes: number, seconds: number): void;
 }
 
 /** A group ends at this size, which bounds how long the last one in it waits. */
@@ -31,6 +38,7 @@ interface Waiting<Member, Result> {
 export function createCommitQueue<Member, Result>(
   engine: Pick<Engine, 'group'>,
   flush: (tx: GroupTransaction, members: readonly Member[]) => Promise<Outcome<Result>[]>,
+  observer?: CommitObserver,
 ): CommitQueue<Member, Result> {
   let waiting: Waiting<Member, Result>[] = [];
   let running = false;
@@ -53,6 +61,7 @@ export function createCommitQueue<Member, Result>(
     memory: NonNullable<GroupOptions['memory']>,
   ): Promise<Waiting<Member, Result>[]> {
     const members = group.map(({ member }) => member);
+    const start = performance.now();
     let outcomes: Outcome<Result>[];
     try {
       outcomes = await engine.group((tx) => flush(tx, members), { memory });
@@ -60,7 +69,7 @@ export function createCommitQueue<Member, Result>(
       if (error instanceof Outdated && memory === 'trust') return group;
       throw error;
     }
-    return group.filter((one, index) => {
+    const undecided = group.filter((one, index) => {
       const outcome = outcomes[index];
       if (outcome === 'undecided') return true;
       if (outcome === undefined) one.reject(new TypeError('The flush gave no outcome for a member.'));
@@ -68,6 +77,11 @@ export function createCommitQueue<Member, Result>(
       else one.reject(outcome.refused);
       return false;
     });
+    if (observer !== undefined && undecided.length < group.length) {
+      const bytes = sizeOf(group) - sizeOf(undecided);
+      observer.committed(group.length - undecided.length, bytes, (performance.now() - start) / 1000);
+    }
+    return undecided;
   }
 
   async function run(): Promise<void> {
@@ -91,5 +105,10 @@ export function createCommitQueue<Member, Result>(
         setImmediate(() => void run());
       });
     },
+    depth: () => waiting.length,
   };
+}
+
+function sizeOf(group: readonly { readonly bytes: number }[]): number {
+  return group.reduce((sum, { bytes }) => sum + bytes, 0);
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { invalidParameter, type MlflowError } from '@lazuli/contract';
 import { runArtifactUri } from '../artifact-store/artifact-location.ts';
-import { createCommitQueue, type CommitQueue, type Outcome } from '../database/commit-queue.ts';
+import { createCommitQueue, type CommitObserver, type CommitQueue, type Outcome } from '../database/commit-queue.ts';
 import type {
   ColumnValue,
   Engine,
@@ -66,8 +66,15 @@ const metricKeys: SetIntern = {
   columns: { workspace_id: 'int64', experiment_id: 'int64', key: 'text' },
 };
 
-export function createRunLog(engine: Engine, handles: RunHandles, metricStore: MetricStore): RunLog {
-  return createCommitQueue<Member, NewRun | undefined>(engine, async (tx, members) => {
+export function createRunLog(
+  engine: Engine,
+  handles: RunHandles,
+  metricStore: MetricStore,
+  observer?: CommitObserver,
+): RunLog {
+  return createCommitQueue<Member, NewRun | undefined>(engine, flush, observer);
+
+  async function flush(tx: GroupTransaction, members: readonly Member[]): Promise<Outcome<NewRun | undefined>[]> {
     const batches = members.filter((member) => member.kind !== 'create');
     const creations = members.filter((member) => member.kind === 'create');
     const runs = await loadRuns(tx, batches);
@@ -103,7 +110,7 @@ export function createRunLog(engine: Engine, handles: RunHandles, metricStore: M
     await writeTexts(tx, acceptedBatches, newRuns);
     await writePoints(tx, acceptedBatches);
     return outcomes.map((outcome) => (typeof outcome === 'function' ? { value: outcome() } : outcome));
-  });
+  }
 
   async function loadRuns(tx: GroupTransaction, batches: readonly Batch[]): Promise<Map<string, RunHandle>> {
     const runs = new Map<string, RunHandle>();
