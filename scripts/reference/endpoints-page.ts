@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { contract, routesOf, transfers, type Endpoint } from '@lazuli/contract';
+import { contract, routesOf, scrapeMetrics, transfers, type Endpoint } from '@lazuli/contract';
 import { plainRoutes, transferRoutes } from '../../packages/contract/src/openapi.ts';
 import { code, page, table } from './markdown.ts';
 
@@ -36,7 +36,7 @@ export function endpointsPage(root: string): string {
       summary: operation.summary,
       method: route.method,
       paths: [route.path],
-      actions: operation.operationId === 'getArtifactOfRun' ? transfers.downloadArtifact.actions : [],
+      actions: actionsOfPlain[operation.operationId] ?? [],
     })),
     { name: 'welcomePage', summary: 'A page with lines to paste.', method: 'GET', paths: ['/'], actions: [] },
   ];
@@ -64,6 +64,17 @@ const besideHandlers: Readonly<Record<string, string>> = {
   uploadArtifact: 'packages/server/src/artifacts/artifact-transfers.ts',
   getArtifactOfRun: 'packages/server/src/artifacts/artifact-transfers.ts',
   welcomePage: 'packages/server/src/http/welcome-page.ts',
+  ...Object.fromEntries(
+    ['getHealth', 'getLive', 'getReady', 'getVersion', 'getMetrics'].map((name) => [
+      name,
+      'packages/server/src/http/probe-routes.ts',
+    ]),
+  ),
+};
+
+const actionsOfPlain: Readonly<Record<string, readonly string[]>> = {
+  getArtifactOfRun: transfers.downloadArtifact.actions,
+  getMetrics: scrapeMetrics.actions,
 };
 
 /** Methods that share a path stand in one line. */

@@ -44,5 +44,5 @@ export { loggedModels } from './logged-models.ts';
 export { artifacts, FileInfo, transfers } from './artifacts.ts';
 export type { Transfer } from './artifacts.ts';
 export { Workspace, workspaces } from './workspaces.ts';
-export { serverInfo } from './server-info.ts';
+export { scrapeMetrics, serverInfo } from './server-info.ts';
 export { ApiToken, apiTokens, RoleName } from './api-tokens.ts';

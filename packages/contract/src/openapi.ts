@@ -2,6 +2,7 @@ import type { TSchema } from 'typebox';
 import type { Transfer } from './artifacts.ts';
 import { routesOf, type Endpoint, type EndpointGroup, type Method, type Route } from './endpoint.ts';
 import { errorCodes } from './errors.ts';
+import { scrapeMetrics } from './server-info.ts';
 
 /**
  * The contract as an OpenAPI 3.1 document: every method and path that serves an endpoint, the transfers of bytes, and the
@@ -266,7 +267,7 @@ export interface PlainRoute {
 }
 
 function plainText(operationId: string, path: string, summary: string): PlainRoute {
-  const responses = { '200': { description: 'Success.', content: { 'text/plain': { schema: { type: 'string' } } } } };
+  const responses = { '200': textAnswer('Success.') };
   const method: Method = 'GET';
   return {
     route: { method, path },
@@ -274,10 +275,34 @@ function plainText(operationId: string, path: string, summary: string): PlainRou
   };
 }
 
+function readyRoute(): PlainRoute {
+  const summary = 'Says OK when the server can serve; else why it cannot.';
+  const { route, operation } = plainText('getReady', '/health/ready', summary);
+  const responses = { ...operation.responses, '503': textAnswer('It cannot serve now.') };
+  return { route, operation: { ...operation, responses } };
+}
+
+function textAnswer(description: string): Json {
+  return { description, content: { 'text/plain': { schema: { type: 'string' } } } };
+}
+
 /** Routes that are no endpoints of the contract: probes, and the address under which MLflow's pages load a file of a run. */
 export const plainRoutes: readonly PlainRoute[] = [
   plainText('getHealth', '/health', 'Says OK as long as the server answers.'),
+  plainText('getLive', '/health/live', 'The same as /health, by the name that tells it from /health/ready.'),
+  readyRoute(),
   plainText('getVersion', '/version', 'The MLflow release whose interface this server follows.'),
+  {
+    route: { method: scrapeMetrics.method, path: scrapeMetrics.path },
+    operation: {
+      operationId: 'getMetrics',
+      summary: scrapeMetrics.summary,
+      tags: ['server'],
+      'x-actions': scrapeMetrics.actions,
+      parameters: [],
+      responses: { '200': textAnswer('The metrics.'), default: errorAnswer },
+    },
+  },
   {
     route: { method: 'GET', path: '/get-artifact' },
     operation: {
