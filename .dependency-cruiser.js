@@ -15,7 +15,7 @@ const layers = [
   ['metric-store'],
   ['artifact-store'],
   ['database'],
-  ['settings'],
+  ['settings', 'telemetry'],
 ];
 
 const room = (name) => `^packages/server/src/${name}(/|\\.ts$)`;
@@ -69,6 +69,12 @@ export default {
       severity: 'error',
       from: { path: '^packages/server/src', pathNot: [room('http'), room('server'), '\\.test\\.ts$'] },
       to: { path: 'node_modules/(fastify|find-my-way)' },
+    },
+    {
+      name: 'prometheus-in-telemetry-only',
+      severity: 'error',
+      from: { path: '^packages/server/src', pathNot: [room('telemetry'), '\\.test\\.ts$'] },
+      to: { path: 'node_modules/prom-client' },
     },
     {
       name: 'sqlite-in-database-only',
