@@ -25,6 +25,7 @@ describe('settings', () => {
       defaultArtifactRoot: 'mlflow-artifacts:/',
       artifactsDestination: '/home/ann/lazuli-data/artifacts',
       maxBodySize: 32 * 1024 * 1024,
+      drainDelay: 0,
       logLevel: 'info',
       warnings: [],
     });
@@ -303,6 +304,7 @@ const samples: Readonly<Record<string, string>> = {
   'default-artifact-root': './mlruns',
   'artifacts-destination': './mlartifacts',
   'max-body-size': '1MiB',
+  'drain-delay': '2.5',
   'log-level': 'debug',
 };
 

@@ -25,6 +25,8 @@ export interface Settings {
   readonly artifactsDestination: string;
   /** Bytes. */
   readonly maxBodySize: number;
+  /** Seconds. */
+  readonly drainDelay: number;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   /** What was not wrong but is worth a line in the log. */
   readonly warnings: readonly string[];
@@ -72,6 +74,7 @@ export function parseSettings(sources: SettingSources): Settings {
     defaultArtifactRoot: checked.defaultArtifactRoot,
     artifactsDestination: artifactsDestination ?? join(dataDir, 'artifacts'),
     maxBodySize: checked.maxBodySize,
+    drainDelay: checked.drainDelay,
     logLevel: checked.logLevel,
     warnings: [...warnings, ...warningsTogether(checked)],
   };

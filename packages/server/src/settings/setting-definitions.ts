@@ -6,6 +6,7 @@ import {
   readHost,
   readPort,
   readPublicUrl,
+  readSeconds,
   readSize,
   readStaticPrefix,
   wholeNumber,
@@ -154,6 +155,14 @@ export const settingTable = {
     placeholder: 'size',
     defaultText: '32MiB',
     read: readSize,
+  },
+  drainDelay: {
+    name: 'drain-delay',
+    sentence:
+      'How long a server that is asked to stop still takes requests, in seconds, while /health/ready says 503: time for a balancer to notice.',
+    placeholder: 'seconds',
+    defaultText: '0',
+    read: readSeconds,
   },
   logLevel: {
     name: 'log-level',

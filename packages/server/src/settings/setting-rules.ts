@@ -36,6 +36,14 @@ export function wholeNumber(least: number, most: number): Rule<number> {
   };
 }
 
+const longestWait = 3_600;
+
+export function readSeconds(text: string): number {
+  const seconds = Number(text);
+  if (/^\d{1,4}(\.\d{1,3})?$/.test(text) && seconds <= longestWait) return seconds;
+  throw new BrokenRule(`must be a number of seconds from 0 to ${longestWait}`);
+}
+
 const sizeUnits: Readonly<Record<string, number>> = { '': 1, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 };
 const largestBody = 2 ** 30;
 
