@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
 import { pino, type Logger } from 'pino';
@@ -30,6 +31,8 @@ import { getRun } from './runs/run-store.ts';
 import { mlflowVersion, serverInfoHandlers } from './server-info.ts';
 import type { Settings } from './settings/parse-settings.ts';
 import { clientUrl } from './settings/paste-lines.ts';
+import { createReadiness, type Readiness } from './telemetry/readiness.ts';
+import { createTelemetry } from './telemetry/telemetry.ts';
 import { version } from './version.ts';
 import { openWorkspaceDirectory } from './workspaces/workspace-directory.ts';
 import { workspaceHandlers } from './workspaces/workspace-handlers.ts';
@@ -57,6 +60,7 @@ export async function createServer(settings: Settings, options: { logger?: Logge
     );
   const now = Date.now;
   const engine = await openEngine(settings);
+  const telemetry = createTelemetry({ version, mlflowVersion });
   try {
     const metricStore = await openMetricStore(engine);
     const handles = createRunHandles();
@@ -76,7 +80,9 @@ export async function createServer(settings: Settings, options: { logger?: Logge
       insertDefaultExperiment(db, workspace, { now, locationFor });
     const directory = await openWorkspaceDirectory(engine, now, furnish);
     const authenticator = createAuthenticator({ mode: settings.auth, engine, now });
-    const log = createRunLog(engine, handles, metricStore);
+    const log = createRunLog(engine, handles, metricStore, telemetry.commits);
+    telemetry.watchCommitQueue(log);
+    const readiness = databaseReadiness(engine, logger);
     const artifactRoom = {
       ...places,
       findRun: (workspace: WorkspaceRef, runId: string) => getRun(engine.db, workspace.workspaceId, runId),
@@ -117,33 +123,63 @@ export async function createServer(settings: Settings, options: { logger?: Logge
           auth: settings.auth,
           dataDir: settings.dataDir,
         }),
+      readiness,
+      telemetry,
       logger,
       version: mlflowVersion,
       staticPrefix: settings.staticPrefix,
       maxBodySize: settings.maxBodySize,
     });
 
-    const close = async (): Promise<void> => {
+    const stop = async (): Promise<void> => {
+      const start = performance.now();
+      readiness.stop();
+      if (app.server.listening) {
+        logger.info({ drainDelay: settings.drainDelay }, 'server is stopping');
+        if (settings.drainDelay > 0) await wait(settings.drainDelay * 1000);
+      }
       await app.close();
       await metricStore.close();
       await engine.close();
+      telemetry.close();
+      logger.info({ ms: Math.round(performance.now() - start) }, 'server has stopped');
       logger.flush();
     };
+    let stopped: Promise<void> | undefined;
+    const close = (): Promise<void> => (stopped ??= stop());
+    const urls = (): string[] => [clientUrl(settings, portOf(app))];
     return {
       app,
       get urls() {
-        return [clientUrl(settings, portOf(app))];
+        return urls();
       },
       async listen() {
         await app.listen({ host: settings.host, port: settings.port, backlog: 1024 });
+        const { auth, databaseFile, artifactsDestination } = settings;
+        logger.info(
+          { version, urls: urls(), auth, database: databaseFile, artifacts: artifactsDestination },
+          'server has started',
+        );
       },
       close,
       [Symbol.asyncDispose]: close,
     };
   } catch (error) {
+    telemetry.close();
     await engine.close();
     throw error;
   }
+}
+
+/** Any row will do: it is found where connection, schema and disk are well. */
+function databaseReadiness({ db }: Engine, logger: Logger): Readiness {
+  return createReadiness({
+    probe: () => db.selectFrom('workspaces').select('workspace_id').limit(1).execute(),
+    onChange(cause) {
+      if (cause === undefined) logger.info('server is ready again');
+      else logger.warn({ err: cause }, 'server is not ready');
+    },
+  });
 }
 
 /** API tokens of a data directory on which no server runs. */

@@ -96,7 +96,6 @@ test.each([
   '/api/2.0/mlflow',
   '/static-files/x',
   '/nope',
-  '/metrics',
 ])('nothing is at %s, in MLflow’s error shape', async (path) => {
   for (const method of ['GET', 'POST', 'DELETE']) {
     const { status, headers, json } = await server.request(method, path, body(method));

@@ -1,9 +1,18 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import { contract, MlflowError, routesOf, transfers, type Contract, type Endpoint } from '@lazuli/contract';
-import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import fastify, {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import type { Authenticator } from '../access/authenticate.ts';
 import type { Handlers } from '../access/caller.ts';
 import type { ArtifactTransfers } from '../artifacts/artifact-transfers.ts';
+import type { Readiness } from '../telemetry/readiness.ts';
+import type { RequestMeter } from '../telemetry/request-meter.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
 import { createAdmission, type AddressedWorkspaces } from './admission.ts';
 import { artifactTransferRoutes } from './artifact-transfer.ts';
 import { safetyHeaders, watchConnections } from './connections.ts';
@@ -13,6 +22,8 @@ import type { HostGuard } from './host-guard.ts';
 import { createBodyWatch } from './body-watch.ts';
 import { createHotLane, type HotEndpoint } from './hot-lane.ts';
 import { takeJsonText } from './json-text.ts';
+import { probeRoutes } from './probe-routes.ts';
+import { createRequestIds } from './request-id.ts';
 import { logRequest } from './request-log.ts';
 import type { WelcomePage } from './welcome-page.ts';
 
@@ -28,6 +39,8 @@ export interface AppParts {
   readonly workspaces: AddressedWorkspaces;
   readonly hostGuard: HostGuard;
   readonly welcomePage: () => WelcomePage;
+  readonly readiness: Pick<Readiness, 'hindrance'>;
+  readonly telemetry: Telemetry;
   readonly logger: FastifyBaseLogger;
   readonly version: string;
   readonly staticPrefix: string;
@@ -38,11 +51,11 @@ export interface AppParts {
 const keepAliveMs = 75_000;
 
 export async function createApp(parts: AppParts): Promise<FastifyInstance> {
-  let requests = 0;
-  const nextRequestId = (): string => `req-${(++requests).toString(36)}`;
+  const requestIdOf = createRequestIds();
+  const { requests } = parts.telemetry;
   const app = fastify({
     loggerInstance: parts.logger,
-    genReqId: nextRequestId,
+    genReqId: requestIdOf,
     logController: new LogController({ disableRequestLogging: true }),
     // One line a request, written below, names the request itself: a logger for each would cost more than the line.
     childLoggerFactory: (logger) => logger,
@@ -63,11 +76,12 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     clientErrorHandler: (error, socket) => connections.refuse(error, socket),
     forceCloseConnections: 'idle',
     routerOptions: { ignoreDuplicateSlashes: true, maxParamLength: 8_192 },
-    frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
+    frameworkErrors: (error, request, reply) => refuseUnroutable(error, request, reply, requests),
   });
   // A client that has said all it wants to say still gets its answer.
   (app.server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
   const connections = watchConnections(app.server);
+  parts.telemetry.watchConnections(() => connections.count());
   // What Node and the framework call when they close.
   app.server.closeIdleConnections = () => connections.end();
   // *MLflow reads a JSON body of a GET without a query.*
@@ -99,8 +113,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
         transfers: parts.transfers,
         authorize: async (request, actions) => admission.admit(request, actions as [string, ...string[]], 'workspace'),
       });
-      prefixed.get('/health', async (_request, reply) => reply.type('text/plain; charset=utf-8').send('OK'));
-      prefixed.get('/version', async (_request, reply) => reply.type('text/plain; charset=utf-8').send(parts.version));
+      await prefixed.register(probeRoutes, { ...parts, admission });
       prefixed.get('/', async (_request, reply) => {
         const { html, headers } = parts.welcomePage();
         return reply.headers(headers).send(html);
@@ -108,7 +121,14 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     },
     { prefix: parts.staticPrefix },
   );
-  const hotLane = createHotLane({ ...parts, endpoints: hotEndpoints(parts), admission, bodies, nextRequestId });
+  const hotLane = createHotLane({
+    ...parts,
+    endpoints: hotEndpoints(parts),
+    admission,
+    bodies,
+    requestIdOf,
+    requests,
+  });
   leadPast(app, (request, response) => hotLane.take(request, response));
   return app;
 }
@@ -116,9 +136,9 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
 /** What training loops send: the logging verbs, which share commits, too. */
 const hotNames = ['createRun', 'logMetric', 'logParam', 'setTag', 'logBatch'] as const;
 
-function hotEndpoints({ handlers, staticPrefix }: AppParts): HotEndpoint[] {
+function hotEndpoints({ handlers }: AppParts): HotEndpoint[] {
   return hotNames.map((name) => ({
-    paths: routesOf(contract.runs[name]).map(({ path }) => staticPrefix + path),
+    paths: routesOf(contract.runs[name]).map(({ path }) => path),
     definition: contract.runs[name],
     answer: answerOf(contract.runs[name], handlers.runs[name]),
   }));
@@ -135,8 +155,9 @@ function leadPast(app: FastifyInstance, take: (request: IncomingMessage, respons
   });
 }
 
-/** Before anything else of a request: is it meant for this server; after it: one line in the log. */
-function guardEveryRequest(app: FastifyInstance, { hostGuard }: AppParts): void {
+/** Before anything else of a request: is it meant for this server; after it: one line in the log, and one more to count. */
+function guardEveryRequest(app: FastifyInstance, { hostGuard, staticPrefix, telemetry: { requests } }: AppParts): void {
+  const templateOf = createTemplates(staticPrefix);
   app.addHook('onRequest', (request, reply, done) => {
     const { raw, headers } = request;
     reply.header('x-request-id', request.id).headers(safetyHeaders);
@@ -149,16 +170,37 @@ function guardEveryRequest(app: FastifyInstance, { hostGuard }: AppParts): void 
   });
   app.addHook('onResponse', (request, reply, done) => {
     const { id, method, caller, raw } = request;
-    logRequest(request.log, {
-      id,
-      method,
-      url: raw.url ?? '',
-      status: reply.statusCode,
-      ms: reply.elapsedTime,
-      caller,
-    });
+    const { statusCode: status, elapsedTime: ms } = reply;
+    requests.route(method, templateOf(request.routeOptions.url)).answered(status, ms);
+    logRequest(request.log, { id, method, url: raw.url ?? '', status, ms, caller });
     done();
   });
+}
+
+/** A path that the router cannot read passes no hook: it is refused, logged and counted here. */
+function refuseUnroutable(error: Error, request: FastifyRequest, reply: FastifyReply, requests: RequestMeter): void {
+  const { id, method, raw } = request;
+  const start = performance.now();
+  reply.raw.once('finish', () => {
+    const ms = performance.now() - start;
+    requests.route(method, undefined).answered(reply.statusCode, ms);
+    logRequest(request.log, { id, method, url: raw.url ?? '', status: reply.statusCode, ms, caller: undefined });
+  });
+  sendError(error, request, reply.header('x-request-id', id).headers(safetyHeaders));
+}
+
+/** From the router's spelling of a path to the contract's, without the static prefix. */
+function createTemplates(staticPrefix: string): (url: string | undefined) => string | undefined {
+  const known = new Map<string, string>();
+  return (url) => {
+    if (url === undefined) return undefined;
+    let template = known.get(url);
+    if (template === undefined) {
+      template = url.slice(staticPrefix.length).replaceAll(/:(\w+)/g, '{$1}') || '/';
+      known.set(url, template);
+    }
+    return template;
+  };
 }
 
 function methodsByPath(): Map<string, Set<string>> {

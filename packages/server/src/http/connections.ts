@@ -1,6 +1,7 @@
 import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { MlflowError } from '@lazuli/contract';
+import type { ConnectionCounts } from '../telemetry/telemetry.ts';
 
 /**
  * What happens on a connection outside of a request: its end when the server closes, and bytes that are no request.
@@ -14,6 +15,7 @@ export interface Connections {
   end(): void;
   /** Answers what cannot be read as a request, and closes: nobody knows where the next request would begin. */
   refuse(error: Error & { readonly code?: string }, socket: Socket): void;
+  count(): ConnectionCounts;
 }
 
 /** Sent with every answer. *MLflow sends the same two.* */
@@ -21,9 +23,15 @@ export const safetyHeaders = { 'x-content-type-options': 'nosniff', 'x-frame-opt
 
 export function watchConnections(server: Server): Connections {
   const newest = new Map<Socket, ServerResponse | undefined>();
+  /** Bytes of connections that are closed. */
+  const gone = { received: 0, sent: 0 };
   server.on('connection', (socket) => {
     newest.set(socket, undefined);
-    socket.once('close', () => newest.delete(socket));
+    socket.once('close', () => {
+      newest.delete(socket);
+      gone.received += socket.bytesRead;
+      gone.sent += socket.bytesWritten;
+    });
   });
   server.on('request', (request, response) => {
     newest.set(request.socket, response);
@@ -56,6 +64,17 @@ export function watchConnections(server: Server): Connections {
       }
       if (code !== 'ECONNRESET' && socket.writable && response?.headersSent !== true) socket.write(refusalOf(code));
       socket.destroySoon();
+    },
+
+    count() {
+      let answering = 0;
+      let { received, sent } = gone;
+      for (const socket of newest.keys()) {
+        if (underWay(socket) !== undefined) answering += 1;
+        received += socket.bytesRead;
+        sent += socket.bytesWritten;
+      }
+      return { open: newest.size, answering, received, sent };
     },
   };
 }

@@ -1,6 +1,7 @@
 import { BlockList, isIP, isIPv4 } from 'node:net';
 import type { Settings } from '../settings/parse-settings.ts';
 import { isLoopback } from '../settings/loopback.ts';
+import { openProbes } from './probe-routes.ts';
 import { matchesWildcard } from './wildcard.ts';
 
 /**
@@ -41,7 +42,7 @@ const longestHost = 270;
 export function createHostGuard(settings: HostGuardSettings): HostGuard {
   const isOurs = hostRule(settings);
   const isOurPage = originRule(settings);
-  const exempt = ['/health', '/version'].flatMap((path) => [path, settings.staticPrefix + path]);
+  const exempt = openProbes.flatMap((path) => [path, settings.staticPrefix + path]);
   const remembered = new Map<string, boolean>();
 
   function isOurHost(header: string): boolean {

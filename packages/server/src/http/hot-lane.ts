@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Endpoint } from '@lazuli/contract';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Caller } from '../access/caller.ts';
+import type { RequestMeter, RouteMeter } from '../telemetry/request-meter.ts';
 import type { Admission } from './admission.ts';
 import type { BodyWatch } from './body-watch.ts';
 import { safetyHeaders } from './connections.ts';
@@ -24,6 +25,7 @@ export interface HotLane {
 }
 
 export interface HotEndpoint {
+  /** Without the static prefix. */
   readonly paths: readonly string[];
   readonly definition: Endpoint;
   readonly answer: Answer;
@@ -36,18 +38,33 @@ export interface HotLaneParts {
   readonly bodies: BodyWatch;
   readonly logger: FastifyBaseLogger;
   readonly maxBodySize: number;
-  readonly nextRequestId: () => string;
+  readonly requestIdOf: (request: IncomingMessage) => string;
+  readonly requests: RequestMeter;
+  readonly staticPrefix: string;
+}
+
+interface HotRoute {
+  readonly definition: Endpoint;
+  readonly answer: Answer;
+  readonly meter: RouteMeter;
 }
 
 const safety = Object.entries(safetyHeaders).flat();
 
 export function createHotLane(parts: HotLaneParts): HotLane {
-  const { hostGuard, admission, bodies, logger, maxBodySize, nextRequestId } = parts;
-  const byPath = new Map(parts.endpoints.flatMap((endpoint) => endpoint.paths.map((path) => [path, endpoint])));
+  const { hostGuard, admission, bodies, logger, maxBodySize, requestIdOf, requests, staticPrefix } = parts;
+  const byPath = new Map(
+    parts.endpoints.flatMap(({ paths, definition, answer }) =>
+      paths.map((path): [string, HotRoute] => [
+        staticPrefix + path,
+        { definition, answer, meter: requests.route('POST', path) },
+      ]),
+    ),
+  );
 
-  async function serve(request: IncomingMessage, response: ServerResponse, url: string, endpoint: HotEndpoint) {
+  async function serve(request: IncomingMessage, response: ServerResponse, url: string, route: HotRoute) {
     const start = performance.now();
-    const id = nextRequestId();
+    const id = requestIdOf(request);
     const admitted: { headers: IncomingMessage['headers']; caller: Caller | undefined } = {
       headers: request.headers,
       caller: undefined,
@@ -57,14 +74,9 @@ export function createHotLane(parts: HotLaneParts): HotLane {
       const fields = ['x-request-id', id, ...safety, ...Object.entries(headers).flat(), 'content-length', length];
       // Headers and body leave in one write.
       response.writeHead(status, fields).end(body);
-      logRequest(logger, {
-        id,
-        method: 'POST',
-        url,
-        status,
-        ms: performance.now() - start,
-        caller: admitted.caller,
-      });
+      const ms = performance.now() - start;
+      route.meter.answered(status, ms);
+      logRequest(logger, { id, method: 'POST', url, status, ms, caller: admitted.caller });
     };
     try {
       const verdict = hostGuard('POST', url, request.headers.host, request.headers.origin);
@@ -73,7 +85,7 @@ export function createHotLane(parts: HotLaneParts): HotLane {
         return;
       }
       checkContentType('POST', request.headers);
-      const { definition, answer } = endpoint;
+      const { definition, answer } = route;
       const caller = admission.admit(admitted, definition.actions, definition.scope ?? 'workspace');
       const known = caller instanceof Promise ? await caller : caller;
       const text = await readBody(request);
@@ -118,9 +130,9 @@ export function createHotLane(parts: HotLaneParts): HotLane {
   return {
     take(request, response) {
       const url = request.url ?? '';
-      const endpoint = request.method === 'POST' ? byPath.get(url) : undefined;
-      if (endpoint === undefined) return false;
-      void serve(request, response, url, endpoint);
+      const route = request.method === 'POST' ? byPath.get(url) : undefined;
+      if (route === undefined) return false;
+      void serve(request, response, url, route);
       return true;
     },
   };

@@ -95,6 +95,39 @@ describe('a server that is asked to stop', () => {
     expect(await server.ended).toEqual({ code: 0, signal: null });
   }, 60_000);
 
+  test('takes requests for as long as it is told to, while it says that it is not ready', async () => {
+    await using server = await startProcess({ dataDir, flags: ['--drain-delay', '2'] });
+    const probe = async (path: string) => {
+      using connection = await openRaw(server.port);
+      connection.write(request('GET', path));
+      const { status, body } = await connection.answer();
+      return [status, body];
+    };
+    expect(await probe('/health/ready')).toEqual([200, 'OK']);
+    const { run_id } = await aRun(server.client);
+    server.signal('SIGTERM');
+    await untilStopping(server);
+    const stopping = performance.now();
+    await expect.poll(() => probe('/health/ready')).toEqual([503, 'The server is stopping.']);
+    expect(await probe('/health')).toEqual([200, 'OK']);
+    // A balancer that has not noticed yet sends what it has to a server that still takes it.
+    await server.client.runs.logMetric({ run_id, key: 'late', value: 1, timestamp: 1 });
+    using kept = await openRaw(server.port);
+    kept.write(request('GET', '/health/ready'));
+    expect((await kept.answer()).status).toBe(503);
+    expect(await server.ended).toEqual({ code: 0, signal: null });
+    expect(performance.now() - stopping).toBeGreaterThan(1_500);
+    expect(await kept.closed()).toBe('');
+    expect(server.logLines().filter(({ msg }) => String(msg).startsWith('server '))).toMatchObject([
+      { level: 30, msg: 'server has started', urls: [server.url], auth: 'none' },
+      { level: 30, msg: 'server is stopping', drainDelay: 2 },
+      { level: 30, msg: 'server has stopped', ms: expect.any(Number) as number },
+    ]);
+    await using next = await startProcess({ dataDir });
+    const { run } = await next.client.runs.getRun({ run_id });
+    expect(run.data.metrics).toMatchObject([{ key: 'late', value: 1 }]);
+  }, 60_000);
+
   test('does not wait for connections on which nothing is under way, nor for a request that has not begun', async () => {
     await using server = await startProcess({ dataDir });
     using silent = await openRaw(server.port);

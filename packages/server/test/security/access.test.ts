@@ -105,6 +105,7 @@ describe('CVE-2025-14297, CVE-2025-15381, CVE-2026-0545, CVE-2026-2652, CVE-2026
     '/version?/api/2.0/mlflow/experiments/get',
     '/api/2.0mlflow/experiments/get?experiment_id=0',
     '/api/1.0/mlflow/experiments/get?experiment_id=0',
+    '/metrics/',
     '/graphql',
     '/api/2.0/mlflow/users/create',
     '/metrics',

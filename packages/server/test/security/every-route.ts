@@ -1,4 +1,4 @@
-import { contract, routesOf, transfers, type Endpoint } from '@lazuli/contract';
+import { contract, routesOf, scrapeMetrics, transfers, type Endpoint } from '@lazuli/contract';
 
 /** Every method and path that the server answers with data, from the contract: what is added there is attacked here. */
 export interface Served {
@@ -24,6 +24,7 @@ export const everyRoute: readonly Served[] = [
     scope: 'workspace',
     endpoint: undefined,
   }),
+  ...withHead({ ...scrapeMetrics, endpoint: undefined }),
 ];
 
 /** Whether looking is all that the route allows. */
