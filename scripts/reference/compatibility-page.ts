@@ -23,7 +23,9 @@ const beyond = `- Filters of searches take \`OR\`, parentheses, \`NOT\`, \`IN\` 
 - A filter that cannot be read is answered with the text and a mark below the place.
 - The JSON literals \`NaN\`, \`Infinity\` and \`-Infinity\` are read as what they say, and chunked JSON bodies are read.
 - Workspaces are always on: \`X-MLFLOW-WORKSPACE\` names one, and without it a request addresses the default one.
-- API tokens are at \`/api/lazuli/1.0/tokens\`.`;
+- API tokens are at \`/api/lazuli/1.0/tokens\`.
+- \`/health/ready\` tells balancers whether to send requests, and \`/metrics\` is there without \`--expose-prometheus\`, under names of its own: see
+  [monitoring](../guides/monitoring.md).`;
 
 export function compatibilityPage(root: string): string {
   checkUnserved();

@@ -35,7 +35,6 @@ export const routes = [
     '/api/3.0/mlflow/experiments/get',
     '/static-files/x',
     '/api/2.0/mlflow',
-    '/metrics',
   ].map((path) => seen(`nothing at ${path}`, 'GET', path)),
   seen('two slashes', 'GET', '//api/2.0/mlflow/experiments/get?experiment_id=0', {
     only: ({ status }) => ({ status }),
