@@ -155,9 +155,9 @@ export async function createServer(settings: Settings, options: { logger?: Logge
       },
       async listen() {
         await app.listen({ host: settings.host, port: settings.port, backlog: 1024 });
-        const { auth, databaseFile, artifactsDestination } = settings;
+        const { auth, database, artifactsDestination } = settings;
         logger.info(
-          { version, urls: urls(), auth, database: databaseFile, artifacts: artifactsDestination },
+          { version, urls: urls(), auth, database: database.kind, artifacts: artifactsDestination },
           'server has started',
         );
       },

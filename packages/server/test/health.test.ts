@@ -1,4 +1,4 @@
-import { StatementSync } from 'node:sqlite';
+import { Kysely } from 'kysely';
 import { afterEach, expect, test, vi } from 'vitest';
 import { startServer, type TestServer } from './server-fixture.ts';
 
@@ -32,7 +32,7 @@ test('balancers ask by any name, without a token, under the static prefix', asyn
 
 test('a server whose database fails is live but not ready, and tells strangers no more than that', async () => {
   await using server = await startServer();
-  vi.spyOn(StatementSync.prototype, 'all').mockImplementation(() => {
+  vi.spyOn(Kysely.prototype, 'selectFrom').mockImplementation(() => {
     throw new Error('disk I/O error in /srv/secret/lazuli.db');
   });
   expect(await probe(server, '/health/ready')).toEqual([503, 'The database does not answer.']);

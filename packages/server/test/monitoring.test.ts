@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { openTokens, parseSettings } from '@lazuli/server';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { databaseOnSharedPostgres } from './postgres/test-databases.ts';
 import { ask, openRaw, request } from './robustness/raw-connection.ts';
 import { aRun, startServer, type TestServer } from './server-fixture.ts';
 
@@ -172,8 +173,10 @@ describe('metrics of a server that asks for tokens', () => {
   const secrets: Record<string, string> = {};
   beforeAll(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'lazuli-monitoring-'));
+    const database: Record<string, string> =
+      inject('engine') === 'postgres' ? { 'database-url': await databaseOnSharedPostgres(dataDir) } : {};
     const settings = parseSettings({
-      flags: { 'data-dir': dataDir },
+      flags: { 'data-dir': dataDir, ...database },
       env: {},
       workingDir: dataDir,
       readFile: () => '',
