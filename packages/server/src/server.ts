@@ -13,6 +13,7 @@ import { folderPath } from './artifact-store/artifact-path.ts';
 import { openLocalFolder } from './artifact-store/local-folder.ts';
 import { artifactHandlers } from './artifacts/artifact-handlers.ts';
 import { artifactTransfers } from './artifacts/artifact-transfers.ts';
+import { createChangeWatch } from './database/change-watch.ts';
 import type { Db, Engine } from './database/engine.ts';
 import { openSqlite } from './database/sqlite/open-sqlite.ts';
 import { insertDefaultExperiment } from './experiments/default-experiment.ts';
@@ -80,6 +81,10 @@ export async function createServer(settings: Settings, options: { logger?: Logge
       insertDefaultExperiment(db, workspace, { now, locationFor });
     const directory = await openWorkspaceDirectory(engine, now, furnish);
     const authenticator = createAuthenticator({ mode: settings.auth, engine, now });
+    const changes = createChangeWatch(engine, () => {
+      directory.forget();
+      authenticator.forgetAllTokens();
+    });
     const log = createRunLog(engine, handles, metricStore, telemetry.commits);
     telemetry.watchCommitQueue(log);
     const readiness = databaseReadiness(engine, logger);
@@ -115,6 +120,7 @@ export async function createServer(settings: Settings, options: { logger?: Logge
       transfers: artifactTransfers(artifactRoom),
       authenticator,
       workspaces: directory,
+      catchUp: () => changes.catchUp(),
       hostGuard: createHostGuard(settings),
       welcomePage: () =>
         createWelcomePage({

@@ -132,3 +132,46 @@ onEveryEngine(
     for (const run_id of ids) await client.runs.getRun({ run_id });
   },
 );
+
+onEveryEngine('a request that carries an id makes one run, however often it is sent', async ({ client }) => {
+  const request = {
+    experiment_id: '0',
+    run_name: 'trial',
+    tags: [
+      { key: 'lazuli.requestId', value: '5f0c' },
+      { key: 'stage', value: 'first' },
+    ],
+  };
+  const { run } = await client.runs.createRun(request);
+  await client.runs.logParam({ run_id: run.info.run_id, key: 'rate', value: '0.1' });
+  const again = await client.runs.createRun(request);
+  expect(again.run.info).toEqual(run.info);
+  expect(again.run.data.params).toEqual([{ key: 'rate', value: '0.1' }]);
+  const other = await client.runs.createRun({ ...request, tags: [{ key: 'lazuli.requestId', value: '5f0d' }] });
+  expect(other.run.info.run_id).not.toBe(run.info.run_id);
+  const { runs = [] } = await client.runs.searchRuns({ experiment_ids: ['0'] });
+  expect(runs).toHaveLength(2);
+});
+
+onEveryEngine('of requests with one id at the same time, all are answered with the same run', async ({ client }) => {
+  const tags = [{ key: 'lazuli.requestId', value: 'at once' }];
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => client.runs.createRun({ experiment_id: '0', tags })),
+  );
+  expect(new Set(answers.map(({ run }) => run.info.run_id)).size).toBe(1);
+  const { runs = [] } = await client.runs.searchRuns({ experiment_ids: ['0'] });
+  expect(runs).toHaveLength(1);
+});
+
+onEveryEngine(
+  'an id of a request means something within its workspace, and has at most 250 characters',
+  async (server) => {
+    await server.client.workspaces.createWorkspace({ name: 'other' });
+    const request = { experiment_id: '0', tags: [{ key: 'lazuli.requestId', value: 'x'.repeat(250) }] };
+    const here = await server.client.runs.createRun(request);
+    const there = await server.clientFor({ workspace: 'other' }).runs.createRun(request);
+    expect(there.run.info.run_id).not.toBe(here.run.info.run_id);
+    const long = { experiment_id: '0', tags: [{ key: 'lazuli.requestId', value: 'x'.repeat(251) }] };
+    await expect(server.client.runs.createRun(long)).rejects.toThrow(/lazuli\.requestId/);
+  },
+);

@@ -7,6 +7,7 @@ import {
   type Int64,
   type RoleName,
 } from '@lazuli/contract';
+import { countChange } from '../database/change-watch.ts';
 import type { Engine } from '../database/engine.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Handlers } from './caller.ts';
@@ -68,6 +69,7 @@ export function tokenHandlers({ engine, now, authenticator }: TokenRoom) {
       await engine.transaction(async (tx) => {
         const removed = await removeToken(tx.db, token_id);
         if (removed === 0) throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `No API token with id=${token_id} exists`);
+        await countChange(tx);
         tx.onCommit(() => authenticator.forgetToken(token_id));
       });
       return {};

@@ -27,6 +27,7 @@ export interface CommitObserver {
 
 /** A group ends at this size, which bounds how long the last one in it waits. */
 const groupBytes = 4 * 1024 * 1024;
+const mostTries = 5;
 
 interface Waiting<Member, Result> {
   readonly member: Member;
@@ -44,18 +45,24 @@ export function createCommitQueue<Member, Result>(
   let running = false;
 
   async function commit(group: Waiting<Member, Result>[]): Promise<void> {
+    let unanswered = group;
     try {
-      const undecided = await attempt(group, 'trust');
-      if (undecided.length > 0) await attempt(undecided, 'ask');
+      unanswered = await attempt(unanswered, 'trust');
+      // Asking twice is for what another process adds in the very moment between asking and writing.
+      for (let tries = 0; unanswered.length > 0; tries++) {
+        if (tries === mostTries)
+          throw new MlflowError('TEMPORARILY_UNAVAILABLE', 'Others change the same all the time.');
+        unanswered = await attempt(unanswered, 'ask');
+      }
     } catch (error) {
       // What ails the database ails all of them.
       const isPassing = error instanceof MlflowError && error.errorCode === 'TEMPORARILY_UNAVAILABLE';
-      if (group.length === 1 || isPassing) for (const one of group) one.reject(error);
-      else for (const one of group) await commit([one]);
+      if (unanswered.length === 1 || isPassing) for (const one of unanswered) one.reject(error);
+      else for (const one of unanswered) await commit([one]);
     }
   }
 
-  /** Commits a group and answers its members; returns those that are undecided. */
+  /** Commits a group and answers its members; returns those that are still undecided. */
   async function attempt(
     group: Waiting<Member, Result>[],
     memory: NonNullable<GroupOptions['memory']>,
@@ -66,7 +73,7 @@ export function createCommitQueue<Member, Result>(
     try {
       outcomes = await engine.group((tx) => flush(tx, members), { memory });
     } catch (error) {
-      if (error instanceof Outdated && memory === 'trust') return group;
+      if (error instanceof Outdated) return group;
       throw error;
     }
     const undecided = group.filter((one, index) => {

@@ -169,4 +169,21 @@ export const migrations: readonly Migration[] = [
       )`,
     ],
   },
+  {
+    version: 2,
+    name: 'several processes',
+    statements: ({ int64, text, clustered }) => [
+      `create table change_counts (
+        subject ${text} not null primary key,
+        changes ${int64} not null
+      )${clustered}`,
+      `insert into change_counts (subject, changes) values ('access', 0)`,
+      `create table run_requests (
+        workspace_id ${int64} not null,
+        request_id ${text} not null,
+        run_key ${int64} not null,
+        primary key (workspace_id, request_id)
+      )${clustered}`,
+    ],
+  },
 ];

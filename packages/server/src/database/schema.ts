@@ -22,6 +22,8 @@ export interface Tables {
   run_input_tags: RunInputTagTable;
   run_models: RunModelTable;
   api_tokens: ApiTokenTable;
+  change_counts: ChangeCountTable;
+  run_requests: RunRequestTable;
 }
 
 export interface WorkspaceTable {
@@ -161,4 +163,17 @@ export interface ApiTokenTable {
   workspace_id: number | null;
   creation_time: number;
   expiry_time: number | null;
+}
+
+/** How often something was changed that processes keep in memory (database/change-watch.ts). */
+export interface ChangeCountTable {
+  subject: 'access';
+  changes: number;
+}
+
+/** Requests to create a run that carried an id of their own, so that the same one again makes no second run. */
+export interface RunRequestTable {
+  workspace_id: number;
+  request_id: string;
+  run_key: number;
 }

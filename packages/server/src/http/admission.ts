@@ -19,7 +19,7 @@ export interface AdmittedRequest {
 }
 
 export interface AddressedWorkspaces {
-  readonly default: WorkspaceRef;
+  default(): WorkspaceRef | Promise<WorkspaceRef>;
   byName(name: string): WorkspaceRef | Promise<WorkspaceRef>;
 }
 
@@ -29,7 +29,14 @@ declare module 'fastify' {
   }
 }
 
-export function createAdmission(authenticator: Authenticator, workspaces: AddressedWorkspaces): Admission {
+export interface AdmissionParts {
+  readonly authenticator: Authenticator;
+  readonly workspaces: AddressedWorkspaces;
+  /** Makes sure that what is remembered of callers and workspaces is up to date; undefined: it is. */
+  readonly catchUp: () => Promise<void> | undefined;
+}
+
+export function createAdmission({ authenticator, workspaces, catchUp }: AdmissionParts): Admission {
   function permitted(request: AdmittedRequest, caller: Caller, actions: Actions, scope: DecisionScope): Caller {
     request.caller = caller;
     decide(caller, actions, scope);
@@ -43,18 +50,25 @@ export function createAdmission(authenticator: Authenticator, workspaces: Addres
     actions: Actions,
     scope: DecisionScope,
   ): Caller | Promise<Caller> {
-    const workspace = scope === 'server' ? workspaces.default : addressed(request, principal, workspaces);
+    const workspace = scope === 'server' ? workspaces.default() : addressed(request, principal, workspaces);
     return workspace instanceof Promise
       ? workspace.then((found) => permitted(request, { principal, workspace: found }, actions, scope))
       : permitted(request, { principal, workspace }, actions, scope);
   }
 
+  function admitKnown(request: AdmittedRequest, actions: Actions, scope: DecisionScope): Caller | Promise<Caller> {
+    const principal = authenticator.authenticate(request.headers.authorization);
+    // Who calls comes first: whether a workspace exists is nothing for strangers.
+    if (principal instanceof Promise) return principal.then((known) => inWorkspace(request, known, actions, scope));
+    return inWorkspace(request, principal, actions, scope);
+  }
+
   return {
     admit(request, actions, scope) {
-      const principal = authenticator.authenticate(request.headers.authorization);
-      // Who calls comes first: whether a workspace exists is nothing for strangers.
-      if (principal instanceof Promise) return principal.then((known) => inWorkspace(request, known, actions, scope));
-      return inWorkspace(request, principal, actions, scope);
+      const behind = catchUp();
+      return behind === undefined
+        ? admitKnown(request, actions, scope)
+        : behind.then(() => admitKnown(request, actions, scope));
     },
   };
 }
@@ -67,7 +81,7 @@ function addressed(
 ): WorkspaceRef | Promise<WorkspaceRef> {
   const header = headers['x-mlflow-workspace'];
   const name = (Array.isArray(header) ? header[0] : header)?.trim() ?? '';
-  if (name === '') return workspaces.default;
+  if (name === '') return workspaces.default();
   const found = workspaces.byName(name);
   return found instanceof Promise ? found.then((ref) => readable(ref, principal)) : readable(found, principal);
 }

@@ -13,7 +13,7 @@ import type { ArtifactTransfers } from '../artifacts/artifact-transfers.ts';
 import type { Readiness } from '../telemetry/readiness.ts';
 import type { RequestMeter } from '../telemetry/request-meter.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import { createAdmission, type AddressedWorkspaces } from './admission.ts';
+import { createAdmission, type AddressedWorkspaces, type AdmissionParts } from './admission.ts';
 import { artifactTransferRoutes } from './artifact-transfer.ts';
 import { safetyHeaders, watchConnections } from './connections.ts';
 import { answerOf, endpointRoutes, routerPath } from './endpoint-route.ts';
@@ -37,6 +37,7 @@ export interface AppParts {
   readonly transfers: ArtifactTransfers;
   readonly authenticator: Authenticator;
   readonly workspaces: AddressedWorkspaces;
+  readonly catchUp: AdmissionParts['catchUp'];
   readonly hostGuard: HostGuard;
   readonly welcomePage: () => WelcomePage;
   readonly readiness: Pick<Readiness, 'hindrance'>;
@@ -92,7 +93,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     throw new MlflowError('ENDPOINT_NOT_FOUND', 'No endpoint of this server has this path.');
   });
   guardEveryRequest(app, parts);
-  const admission = createAdmission(parts.authenticator, parts.workspaces);
+  const admission = createAdmission(parts);
   const bodies = createBodyWatch();
   app.addHook('onClose', (_app, done) => {
     bodies.close();

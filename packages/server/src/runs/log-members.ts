@@ -32,7 +32,12 @@ export interface Creation {
   readonly userId: string;
   readonly startTime: Int64;
   readonly tags: readonly KeyValue[];
+  /** The same id again makes no second run. */
+  readonly requestId?: string;
 }
+
+/** Names the request that creates a run, so that a client whose answer was lost can send it again. */
+export const requestIdTag = 'lazuli.requestId';
 
 /** *MLflow: this tag and the run's name are one.* */
 export const runNameTag = 'mlflow.runName';

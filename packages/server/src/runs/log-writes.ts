@@ -31,6 +31,12 @@ const upsertTags: SetWrite = {
   columns: textColumns,
   conflict: { key: textKey, replace: ['value'] },
 };
+const insertRequests: SetWrite = {
+  table: 'run_requests',
+  columns: { workspace_id: 'int64', request_id: 'text', run_key: 'int64' },
+  // Where the same request has come to another process at the same time, the run there is the one.
+  conflict: { key: ['workspace_id', 'request_id'], equal: ['run_key'] },
+};
 const renameRuns: SetUpdate = {
   table: 'runs',
   by: { workspace_id: 'int64', run_key: 'int64' },
@@ -66,6 +72,17 @@ export async function writeRuns(
     ]),
   );
   return runs;
+}
+
+/** Keeps which request made which run, for requests that carry an id. */
+export async function writeRequests(
+  tx: GroupTransaction,
+  newRuns: readonly (NewRun & { creation: Creation })[],
+): Promise<void> {
+  const rows = newRuns.flatMap(({ runKey, creation: { workspace, requestId } }) =>
+    requestId === undefined ? [] : [[workspace.workspaceId, requestId, runKey]],
+  );
+  if (rows.length > 0) await tx.write(insertRequests, rows);
 }
 
 /** Writes accepted params and tags, those of new runs too, and the names that tags give to runs. */

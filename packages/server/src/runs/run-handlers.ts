@@ -27,7 +27,7 @@ import {
   readBatch,
 } from './read-batch.ts';
 import type { RunHandles } from './run-handles.ts';
-import { runNameTag, type KeyValue } from './log-members.ts';
+import { requestIdTag, runNameTag, type KeyValue } from './log-members.ts';
 import type { RunLog } from './run-log.ts';
 import { getRun, lockActiveRun, lockRun, removeRunTag, updateRun, upsertRunTag } from './run-store.ts';
 import { searchRuns } from './search-runs.ts';
@@ -52,11 +52,22 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
       const kept = given.filter(({ key }) => key !== runNameTag);
       const allTags = [...kept, { key: runNameTag, value: runName }];
       const experimentId = experimentKey(experiment_id === '' ? '0' : experiment_id);
+      const requestId = requestIdOf(given);
       const run = await log.submit(
-        { kind: 'create', workspace, experimentId, runName, userId: user_id, startTime: start_time, tags: allTags },
+        {
+          kind: 'create',
+          workspace,
+          experimentId,
+          runName,
+          userId: user_id,
+          startTime: start_time,
+          tags: allTags,
+          ...(requestId === undefined ? {} : { requestId }),
+        },
         1_000,
       );
       if (run === undefined) throw new TypeError('A created run has an identity.');
+      if (run.isRepeated === true) return { run: await wholeRun(workspace.workspaceId, run.runId) };
       const row: Run = {
         info: {
           run_uuid: run.runId,
@@ -140,15 +151,7 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
     },
 
     async getRun({ run_id, run_uuid }, { workspace }) {
-      const runId = requiredRunId(run_id, run_uuid);
-      const { run_key } = await getRun(engine.db, workspace.workspaceId, runId);
-      await metricStore.settleLatest(run_key);
-      return engine.snapshot(async (db) => {
-        const row = await getRun(db, workspace.workspaceId, runId);
-        const [run] = await hydrateRuns(db, workspace.workspaceId, [row]);
-        if (run === undefined) throw new TypeError('A run that was found is hydrated.');
-        return { run };
-      });
+      return { run: await wholeRun(workspace.workspaceId, requiredRunId(run_id, run_uuid)) };
     },
 
     async searchRuns(input, { workspace }) {
@@ -241,6 +244,17 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
     },
   };
 
+  async function wholeRun(workspaceId: number, runId: string): Promise<Run> {
+    const { run_key } = await getRun(engine.db, workspaceId, runId);
+    await metricStore.settleLatest(run_key);
+    return engine.snapshot(async (db) => {
+      const row = await getRun(db, workspaceId, runId);
+      const [run] = await hydrateRuns(db, workspaceId, [row]);
+      if (run === undefined) throw new TypeError('A run that was found is hydrated.');
+      return run;
+    });
+  }
+
   /** *MLflow: deleting or restoring twice is fine.* */
   async function setLifecycle(
     workspaceId: number,
@@ -260,6 +274,14 @@ function requiredRunId(runId: string | undefined, runUuid: string | undefined): 
   const id = runId === undefined || runId === '' ? runUuid : runId;
   if (id === undefined || id === '') throw missing('run_id');
   return id;
+}
+
+/** The id of a request to create a run, where the client gives it one so that it may send it twice. */
+function requestIdOf(tags: readonly KeyValue[]): string | undefined {
+  const requestId = tags.find(({ key }) => key === requestIdTag)?.value;
+  if (requestId === undefined || requestId === '') return undefined;
+  checkLength(requestIdTag, requestId, limits.key);
+  return requestId;
 }
 
 /** *MLflow: run_name and the tag mlflow.runName are one; a run without either gets an invented name.* */

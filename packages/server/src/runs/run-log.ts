@@ -15,7 +15,7 @@ import { requireActive } from '../experiments/require-active.ts';
 import type { MetricStore } from '../metric-store/metric-store.ts';
 import type { SeriesPoints } from '../metric-store/series-points.ts';
 import type { Batch, Creation } from './log-members.ts';
-import { paramName, writeRuns, writeTexts } from './log-writes.ts';
+import { paramName, writeRequests, writeRuns, writeTexts } from './log-writes.ts';
 import { pythonText } from './python-text.ts';
 import type { ExperimentHandle, RunHandle, RunHandles } from './run-handles.ts';
 import { noSuchRun, requireActiveRun, type NewRun } from './run-store.ts';
@@ -60,6 +60,12 @@ const findParam: SetSelect = {
   by: { workspace_id: 'int64', run_key: 'int64', key: 'text' },
   columns: ['value'],
 };
+const findRequest: SetSelect = {
+  table: 'run_requests',
+  by: { workspace_id: 'int64', request_id: 'text' },
+  columns: ['run_key'],
+};
+const findRunByKey: SetSelect = { table: 'runs', by: { run_key: 'int64' }, columns: ['run_id', 'artifact_uri'] };
 const metricKeys: SetIntern = {
   table: 'metric_keys',
   identity: 'metric_key',
@@ -80,14 +86,20 @@ export function createRunLog(
     const runs = await loadRuns(tx, batches);
     const loggedParams = await loadParams(tx, batches, runs);
     const experiments = await loadExperiments(tx, creations);
+    const requested = await loadRequested(tx, creations);
 
     const acceptedBatches: { batch: Batch; run: RunHandle }[] = [];
     const acceptedRuns: { creation: Creation; run: Omit<NewRun, 'runKey'> }[] = [];
     const outcomes = members.map((member): Outcome<NewRun | undefined> | (() => NewRun) => {
       try {
         if (member.kind === 'create') {
+          const before = requested.get(requestName(member));
+          if (before !== undefined) return before;
           const run = decideCreation(member, experiments);
           const place = acceptedRuns.push({ creation: member, run }) - 1;
+          if (member.requestId !== undefined) {
+            requested.set(requestName(member), () => ({ ...(newRuns[place] as NewRun), isRepeated: true }));
+          }
           return () => newRuns[place] as NewRun;
         }
         const run = decideBatch(member, runs, loggedParams);
@@ -107,6 +119,7 @@ export function createRunLog(
       acceptedRuns.map(({ creation }) => [creation.workspace.workspaceId, creation.experimentId]),
     );
     const newRuns = await writeRuns(tx, acceptedRuns);
+    await writeRequests(tx, newRuns);
     await writeTexts(tx, acceptedBatches, newRuns);
     await writePoints(tx, acceptedBatches);
     return outcomes.map((outcome) => (typeof outcome === 'function' ? { value: outcome() } : outcome));
@@ -216,6 +229,10 @@ export function createRunLog(
   }
 }
 
+function requestName({ workspace, requestId }: Creation): string {
+  return `${workspace.workspaceId}/${requestId ?? ''}`;
+}
+
 function runName({ workspace, runId }: Batch): string {
   return `${workspace.workspaceId}/${runId}`;
 }
@@ -226,6 +243,34 @@ function experimentName(workspaceId: number, experimentId: number): string {
 
 function keyName(workspaceId: number, experimentId: number, key: string): string {
   return `${workspaceId}/${experimentId}/${key}`;
+}
+
+/** The runs that these requests have made before; the flush adds those that it makes. */
+async function loadRequested(tx: GroupTransaction, creations: readonly Creation[]): Promise<Map<string, () => NewRun>> {
+  const requested = new Map<string, () => NewRun>();
+  const asking = creations.filter(({ requestId }) => requestId !== undefined);
+  // A write that may fail because of a request made before checks it by itself.
+  if (asking.length === 0 || tx.memory === 'guess') return requested;
+  const requests = await tx.select(
+    findRequest,
+    asking.map(({ workspace, requestId }) => [workspace.workspaceId, requestId ?? null]),
+  );
+  const known = asking.flatMap((creation, index) => {
+    const row = requests[index];
+    return row === undefined ? [] : [{ name: requestName(creation), runKey: Number(row['run_key']) }];
+  });
+  if (known.length === 0) return requested;
+  const runs = await tx.select(
+    findRunByKey,
+    known.map(({ runKey }) => [runKey]),
+  );
+  known.forEach(({ name, runKey }, index) => {
+    const row = runs[index];
+    if (row === undefined) return;
+    const run = { runKey, runId: String(row['run_id']), artifactUri: String(row['artifact_uri']) };
+    requested.set(name, () => ({ ...run, isRepeated: true }));
+  });
+  return requested;
 }
 
 async function loadParams(

@@ -10,6 +10,8 @@ export interface NewRun {
   readonly runKey: number;
   readonly runId: string;
   readonly artifactUri: string;
+  /** The request made it already, the time before. */
+  readonly isRepeated?: true;
 }
 
 export function noSuchRun(runId: string): MlflowError {

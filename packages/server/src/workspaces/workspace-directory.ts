@@ -4,6 +4,7 @@ import type { WorkspaceRef } from '../access/caller.ts';
 import type { Db, Engine } from '../database/engine.ts';
 import {
   findWorkspacesByName,
+  getWorkspace,
   insertWorkspace,
   workspaceRef,
   type NewWorkspace,
@@ -22,7 +23,7 @@ export const defaultWorkspaceName = 'default';
 /** Finds the workspace that a request addresses. Kept in memory: every request asks. */
 export interface WorkspaceDirectory {
   /** The workspace of requests that name none. */
-  readonly default: WorkspaceRef;
+  default(): WorkspaceRef | Promise<WorkspaceRef>;
   byName(name: string): WorkspaceRef | Promise<WorkspaceRef>;
   /** To be called after any change of a workspace. */
   forget(): void;
@@ -49,22 +50,28 @@ export async function openWorkspaceDirectory(
     return theirs;
   });
   const known = new Map<string, WorkspaceRef>();
+  /** Counts changes: a lookup that was under way during one must not bring back what was. */
+  let changes = 0;
   let defaultRef = workspaceRef(row);
+  let isDefaultKnown = true;
 
   return {
-    get default() {
-      return defaultRef;
+    default() {
+      return isDefaultKnown ? defaultRef : loadDefault();
     },
     byName(name) {
       return known.get(name) ?? load(name);
     },
     forget() {
+      changes += 1;
+      isDefaultKnown = false;
       known.clear();
     },
   };
 
   async function load(name: string): Promise<WorkspaceRef> {
     checkWorkspaceName(name);
+    const before = changes;
     const [found, other] = await findWorkspacesByName(engine.db, name);
     if (found === undefined) throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${name}' not found`);
     if (other !== undefined) {
@@ -73,9 +80,18 @@ export async function openWorkspaceDirectory(
       );
     }
     const ref = workspaceRef(found);
-    known.set(name, ref);
-    if (ref.workspaceId === defaultRef.workspaceId) defaultRef = ref;
+    if (before === changes) known.set(name, ref);
     return ref;
+  }
+
+  async function loadDefault(): Promise<WorkspaceRef> {
+    const before = changes;
+    const row = await getWorkspace(engine.db, defaultRef.workspaceId);
+    if (before === changes) {
+      defaultRef = workspaceRef(row);
+      isDefaultKnown = true;
+    }
+    return workspaceRef(row);
   }
 }
 

@@ -1,5 +1,6 @@
 import { invalidParameter, MlflowError, type Workspace, type workspaces } from '@lazuli/contract';
 import type { Handlers, Principal, WorkspaceRef } from '../access/caller.ts';
+import { countChange } from '../database/change-watch.ts';
 import type { Db, Engine, Transaction } from '../database/engine.ts';
 import {
   checkWorkspaceName,
@@ -47,7 +48,8 @@ export function workspaceHandlers(room: WorkspaceRoom): Handlers<typeof workspac
       }
       checkWorkspaceName(name);
       const checked = root === undefined || root === '' ? undefined : checkArtifactRoot(root);
-      const row = await engine.transaction(async ({ db, onCommit }) => {
+      const row = await engine.transaction(async (tx) => {
+        const { db, onCommit } = tx;
         const created = await createWorkspace(
           db,
           {
@@ -58,6 +60,7 @@ export function workspaceHandlers(room: WorkspaceRoom): Handlers<typeof workspac
           now(),
         );
         await furnish(db, workspaceRef(created));
+        await countChange(tx);
         onCommit(() => directory.forget());
         return created;
       });
@@ -80,6 +83,7 @@ export function workspaceHandlers(room: WorkspaceRoom): Handlers<typeof workspac
         const { db, onCommit } = tx;
         const found = await lockReadable(tx, workspace_name, principal);
         await updateWorkspace(db, found.workspace_id, change);
+        await countChange(tx);
         onCommit(() => directory.forget());
         return { ...found, ...change };
       });
@@ -110,6 +114,7 @@ export function workspaceHandlers(room: WorkspaceRoom): Handlers<typeof workspac
           );
         }
         await removeWorkspace(tx, row.workspace_id);
+        await countChange(tx);
         const removed = workspaceRef(row);
         onCommit(() => {
           directory.forget();

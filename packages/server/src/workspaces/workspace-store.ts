@@ -22,6 +22,11 @@ export async function findWorkspacesByName(db: Db, name: string): Promise<Worksp
   return db.selectFrom('workspaces').selectAll().where('name', '=', name).orderBy('workspace_id').limit(2).execute();
 }
 
+/** A workspace that cannot be gone: the default one. */
+export async function getWorkspace(db: Db, workspaceId: number): Promise<WorkspaceRow> {
+  return db.selectFrom('workspaces').selectAll().where('workspace_id', '=', workspaceId).executeTakeFirstOrThrow();
+}
+
 export async function listWorkspaces(db: Db): Promise<WorkspaceRow[]> {
   return db.selectFrom('workspaces').selectAll().orderBy('name').orderBy('workspace_id').execute();
 }
@@ -58,6 +63,7 @@ export async function countExperiments(db: Db, workspaceId: number): Promise<{ e
 
 /** Every table with rows of a workspace, those that refer to others first. */
 const ownedTables = [
+  'run_requests',
   'api_tokens',
   'run_models',
   'run_input_tags',
