@@ -13,6 +13,10 @@ export interface ColumnTypes {
   readonly blob: string;
   /** Follows the closing bracket of a table whose rows are stored in the order of its primary key. */
   readonly clustered: string;
+  /** Follows the closing bracket of a table whose rows change over and over. */
+  readonly changing: string;
+  /** Columns that change over and over, as part of an index: with a comma behind them, or left out. */
+  readonly changingInIndex: (columns: string) => string;
   /** A text column as an index holds it: itself, or its first `length` characters. */
   readonly indexedText: (column: string, length: number) => string;
 }
@@ -30,7 +34,7 @@ export const migrations: readonly Migration[] = [
   {
     version: 1,
     name: 'tracking core',
-    statements: ({ int64, identity, double, text, blob, clustered, indexedText }) => [
+    statements: ({ int64, identity, double, text, blob, clustered, changing, changingInIndex, indexedText }) => [
       `create table workspaces (
         workspace_id ${identity},
         guid ${text} not null unique,
@@ -117,8 +121,8 @@ export const migrations: readonly Migration[] = [
         value ${double} not null,
         is_nan ${int64} not null,
         primary key (workspace_id, run_key, metric_key)
-      )${clustered}`,
-      `create index latest_metrics_by_value on latest_metrics (workspace_id, metric_key, is_nan, value, run_key)`,
+      )${clustered}${changing}`,
+      `create index latest_metrics_by_value on latest_metrics (workspace_id, metric_key, ${changingInIndex('is_nan, value')}run_key)`,
       `create table metric_log (
         seq ${identity},
         points ${blob} not null

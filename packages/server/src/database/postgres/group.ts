@@ -81,6 +81,7 @@ export function createPostgresGroups(): PostgresGroups {
           memory,
           onCommit,
           async select(statement, keys) {
+            if (keys.length === 0) return [];
             const text = selectText(statement, memory === 'none');
             const { rows } = await run({ name: named(text), text, values: columnArrays(statement.by, keys) });
             const byPlace = new Map(rows.map((row) => [row['place'], row]));

@@ -9,6 +9,8 @@ const sqliteTypes: ColumnTypes = {
   text: 'text',
   blob: 'blob',
   clustered: ' without rowid',
+  changing: '',
+  changingInIndex: (columns) => `${columns}, `,
   // On a table that is stored by its key, SQLite looks the row up for every entry of an index on an expression.
   indexedText: (column) => column,
 };
