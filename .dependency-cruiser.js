@@ -84,6 +84,12 @@ export default {
       to: { path: '^node:sqlite$' },
     },
     {
+      name: 'pg-in-database-only',
+      severity: 'error',
+      from: { path: '^packages/', pathNot: [room('database'), '\\.test\\.ts$', '/test/'] },
+      to: { path: 'node_modules/pg/' },
+    },
+    {
       name: 'contract-stands-alone',
       severity: 'error',
       from: { path: '^packages/contract/src' },
