@@ -8,9 +8,10 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -158,7 +159,36 @@ async function findBinaries(): Promise<Binaries> {
   for (const program of [initdb, postgres]) {
     if (((await stat(program)).mode & 0o111) !== 0o111) await chmod(program, 0o755);
   }
-  return { initdb, postgres };
+  if (process.getuid?.() !== 0 || (await isOpenToAll(postgres))) return { initdb, postgres };
+  // bin, lib and share stand beside each other, and find each other.
+  const native = await copyForOthers(dirname(dirname(postgres)));
+  return { initdb: join(native, 'bin', basename(initdb)), postgres: join(native, 'bin', basename(postgres)) };
+}
+
+/** Whether another user gets to a file: a checkout may lie in a folder that is root's alone. */
+async function isOpenToAll(path: string): Promise<boolean> {
+  for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
+    if (((await stat(folder)).mode & 0o001) === 0) return false;
+  }
+  return true;
+}
+
+/** A copy in the system's temporary folder, made once for each state of the original. */
+async function copyForOthers(folder: string): Promise<string> {
+  const { mtimeMs, ino } = await stat(folder);
+  const copy = join(tmpdir(), `lazuli-postgres-programs-${ino}-${Math.round(mtimeMs)}`);
+  if (existsSync(copy)) return copy;
+  const unfinished = await mkdtemp(`${copy}-`);
+  await cp(folder, unfinished, { recursive: true, verbatimSymlinks: true });
+  await chmod(unfinished, 0o755);
+  try {
+    await rename(unfinished, copy);
+  } catch (error) {
+    // Somebody else has made it meanwhile.
+    await rm(unfinished, { recursive: true, force: true });
+    if (!existsSync(copy)) throw error;
+  }
+  return copy;
 }
 
 const identify = promisify(execFile);

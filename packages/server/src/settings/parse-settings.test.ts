@@ -282,6 +282,12 @@ test('a password in the address of a database is in no error', () => {
   expect(mistake).not.toContain('secret');
 });
 
+test('a shared database with artifacts in one data directory is worth a warning', () => {
+  const flags = { 'database-url': 'postgres://h/db' };
+  expect(parse({ flags }).warnings).toEqual([expect.stringContaining('artifacts-destination')]);
+  expect(parse({ flags: { ...flags, 'artifacts-destination': '/srv/artifacts' } }).warnings).toEqual([]);
+});
+
 test('two databases at once are refused, without showing either', () => {
   const flags = { 'database-url': 'postgres://ann:secret@h/a', 'backend-store-uri': 'sqlite:///b.db' };
   expect(mistakesOf({ flags })).toEqual([

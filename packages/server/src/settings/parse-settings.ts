@@ -57,6 +57,10 @@ export function parseSettings(sources: SettingSources): Settings {
   const checked = values as Values & Required<Pick<Values, DefaultedKey>>;
   const { dataDir, backendStoreUri, databaseUrl, artifactsDestination, publicUrl } = checked;
   const { allowedHosts = [], staticPrefix = '' } = checked;
+  const database: DatabaseLocation =
+    databaseUrl === undefined
+      ? (backendStoreUri ?? { kind: 'sqlite', path: join(dataDir, 'lazuli.db') })
+      : { kind: 'postgres', url: databaseUrl };
   return {
     host: checked.host,
     port: checked.port,
@@ -65,10 +69,7 @@ export function parseSettings(sources: SettingSources): Settings {
     allowedHosts,
     staticPrefix,
     auth: checked.auth,
-    database:
-      databaseUrl === undefined
-        ? (backendStoreUri ?? { kind: 'sqlite', path: join(dataDir, 'lazuli.db') })
-        : { kind: 'postgres', url: databaseUrl },
+    database,
     databasePoolSize: checked.databasePoolSize,
     databasePreparedStatements: checked.databasePreparedStatements,
     defaultArtifactRoot: checked.defaultArtifactRoot,
@@ -76,7 +77,7 @@ export function parseSettings(sources: SettingSources): Settings {
     maxBodySize: checked.maxBodySize,
     drainDelay: checked.drainDelay,
     logLevel: checked.logLevel,
-    warnings: [...warnings, ...warningsTogether(checked)],
+    warnings: [...warnings, ...warningsTogether({ ...checked, database })],
   };
 }
 
@@ -125,12 +126,22 @@ function exposureMistakes({ host, auth, dataDir }: Values, given: ReadonlyMap<st
   ];
 }
 
-function warningsTogether({ allowedHosts = [], auth }: Values): string[] {
-  if (auth !== 'none' || !allowedHosts.some((entry) => /^\*(:|$)/.test(entry))) return [];
-  return [
-    'allowed-hosts contains * and there is no authentication: any web page that is open here can reach this server.',
-  ];
+function warningsTogether({ allowedHosts = [], auth, database, artifactsDestination }: Together): string[] {
+  const warnings: string[] = [];
+  if (auth === 'none' && allowedHosts.some((entry) => /^\*(:|$)/.test(entry))) {
+    warnings.push(
+      'allowed-hosts contains * and there is no authentication: any web page that is open here can reach this server.',
+    );
+  }
+  if (database.kind === 'postgres' && artifactsDestination === undefined) {
+    warnings.push(
+      'artifacts lie in the data directory, and the database may be shared: give all servers on it the same artifacts-destination.',
+    );
+  }
+  return warnings;
 }
+
+type Together = Values & { readonly database: DatabaseLocation };
 
 function shellWord(text: string): string {
   return /^[\w./~:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
