@@ -99,9 +99,10 @@ function datasetCondition(
       where t.workspace_id = ${workspaceId} and t.run_key = ${runKey} and t.key = 'mlflow.data.context'
       and ${textCondition(sql`t.value`, operator, value)} limit 1) is not null`;
   }
-  return sql`(select 1 from run_inputs i cross join datasets d
-    where i.workspace_id = ${workspaceId} and i.run_key = ${runKey} and d.dataset_key = i.dataset_key
-    and ${textCondition(sql.ref(`d.${key}`), operator, value)} limit 1) is not null`;
+  // No name of the statement around it, where `d` has the run's key: PostgreSQL looks for a column in the nearest one only.
+  return sql`(select 1 from run_inputs i cross join datasets s
+    where i.workspace_id = ${workspaceId} and i.run_key = ${runKey} and s.dataset_key = i.dataset_key
+    and ${textCondition(sql.ref(`s.${key}`), operator, value)} limit 1) is not null`;
 }
 
 /** The latest value of a metric of the run `r`: tables and the condition that joins them; undefined where no run has it. */

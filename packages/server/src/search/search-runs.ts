@@ -126,6 +126,7 @@ async function findRuns(search: Search): Promise<FoundRun[]> {
       from: sql`(${driver.rows}) d cross join runs r`,
       where: sql`r.run_key = d.run_key`,
       runKey: sql`d.run_key`,
+      knows: 'run',
       ...(driver.settles === undefined ? {} : { settled: driver.settles }),
     });
   }
@@ -225,6 +226,8 @@ async function walkByMetric(search: Search, metricKey: number): Promise<FoundRun
             from: sql`latest_metrics o0 cross join runs r`,
             where: sql`${ofMetric} and o0.is_nan = ${rank} and r.run_key = o0.run_key`,
             runKey: sql`o0.run_key`,
+            // A metric's key is one experiment's.
+            knows: 'experiment',
           };
     const part = { ...search, terms: [{ ...value, rank }, ...rest], limit: limit - found.size };
     // A run whose latest value changes between two statements may be found by both.
@@ -250,19 +253,20 @@ interface Source {
   readonly where?: Sql;
   /** Where the statement knows the run's key first. */
   readonly runKey: Sql;
+  /** What its rows tell of a run before that is looked up: nothing, which it is, or that it is one of the experiment searched. */
+  readonly knows?: 'run' | 'experiment';
   /** A comparison that all rows of the source meet. */
   readonly settled?: Comparison<RunEntity>;
 }
 
 const everyRun: Source = { from: sql`runs r`, runKey: sql`r.run_key` };
 
-async function select(search: Search, { from, where = always, runKey, settled }: Source): Promise<FoundRun[]> {
+async function select(search: Search, { from, where = always, runKey, knows, settled }: Source): Promise<FoundRun[]> {
   const { db, scope, viewType, filter, terms, start, limit } = search;
   const asked = conjuncts(filter).filter((each) => each !== settled);
   const condition = every([
     where,
-    sql`r.workspace_id = ${scope.workspaceId}`,
-    oneOf(sql`r.experiment_id`, scope.experimentIds),
+    ...within(scope, knows),
     ...(viewType === 'ALL' ? [] : [sql`r.lifecycle_stage = ${viewType === 'ACTIVE_ONLY' ? 'active' : 'deleted'}`]),
     ...asked.map((each) => filterCondition(each, (comparison) => runCondition(comparison, { scope, runKey }))),
     ...(start === undefined ? [] : [after(terms, start)]),
@@ -276,4 +280,14 @@ async function select(search: Search, { from, where = always, runKey, settled }:
     limit ${limit}
   `.execute(db);
   return rows.map((row) => ({ runKey: Number(row['run_key']), position: positionOf(row, terms) }));
+}
+
+/**
+ * The run `r` is one of the experiments searched. The sign keeps engines off the index of an experiment's runs where a run is
+ * known by its key: without statistics PostgreSQL takes that index for as good, and reads all of it for each run.
+ */
+function within({ workspaceId, experimentIds }: RunScope, knows: Source['knows']): Sql[] {
+  if (knows === 'experiment') return [];
+  const sign = knows === 'run' ? sql`+` : sql``;
+  return [sql`${sign}r.workspace_id = ${workspaceId}`, oneOf(sql`${sign}r.experiment_id`, experimentIds)];
 }

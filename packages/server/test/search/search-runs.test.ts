@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { arbitraryFilter, arbitraryOrder, arbitraryRun } from './random-runs.ts';
 import {
-  clearRuns,
   compareRuns,
   createModelDatabase,
   workspaceId,
@@ -12,7 +11,7 @@ import {
   type ModelOrder,
   type ModelRun,
 } from './runs-model.ts';
-import { searchRunKeys, type RunQuery } from './search-runs.ts';
+import { searchRunKeys, type RunQuery } from '../../src/search/search-runs.ts';
 
 const experimentIds = Array.from({ length: 20 }, (_, index) => index);
 const viewTypes = ['ACTIVE_ONLY', 'DELETED_ONLY', 'ALL'] as const;
@@ -59,18 +58,18 @@ function expected(runs: Iterable<ModelRun>, { filter, order, viewType, experimen
 
 describe('a search of runs', () => {
   let database: ModelDatabase;
-  beforeAll(() => {
-    database = createModelDatabase(experimentIds);
+  beforeAll(async () => {
+    database = await createModelDatabase(experimentIds);
   });
-  afterAll(() => database.close());
+  afterAll(() => database[Symbol.asyncDispose]());
 
   const found = (keys: readonly number[]) => keys.map((key) => database.runs.get(key)?.runId ?? `unknown ${key}`);
 
   test('finds what a naive evaluation finds, in the same order, for any filter, order, view and experiments', async () => {
     await fc.assert(
       fc.asyncProperty(someRuns, fc.array(question, { minLength: 5, maxLength: 15 }), async (runs, questions) => {
-        await clearRuns(database);
-        for (const run of runs) database.insert(run);
+        await database.clear();
+        await database.insert(runs);
         for (const each of questions) {
           const { runKeys } = await searchRunKeys(database.db, queryOf(each));
           expect(found(runKeys), each.filter.text).toEqual(expected(runs, each).map(({ runId }) => runId));
@@ -89,8 +88,8 @@ describe('a search of runs', () => {
     );
     await fc.assert(
       fc.asyncProperty(pages, async ([runs, inserted, each, maxResults]) => {
-        await clearRuns(database);
-        for (const run of runs) database.insert(run);
+        await database.clear();
+        await database.insert(runs);
         const before = new Set(runs.map(({ runId }) => runId));
         const late = inserted.filter(({ runId }) => !before.has(runId));
         const seen: string[] = [];
@@ -101,7 +100,7 @@ describe('a search of runs', () => {
           if (page.nextPageToken !== undefined) expect(page.runKeys).toHaveLength(maxResults);
           seen.push(...found(page.runKeys));
           const next = late.pop();
-          if (next !== undefined && !seen.includes(next.runId)) database.insert(next);
+          if (next !== undefined && !seen.includes(next.runId)) await database.insert([next]);
           pageToken = page.nextPageToken;
         } while (pageToken !== undefined);
         expect(new Set(seen).size).toBe(seen.length);
@@ -114,8 +113,8 @@ describe('a search of runs', () => {
   test('a next page is promised only where there is one', async () => {
     await fc.assert(
       fc.asyncProperty(someRuns, question, async (runs, each) => {
-        await clearRuns(database);
-        for (const run of runs) database.insert(run);
+        await database.clear();
+        await database.insert(runs);
         const total = expected(runs, each).length;
         if (total === 0) return;
         const exact = await searchRunKeys(database.db, { ...queryOf(each), maxResults: total });
@@ -133,33 +132,30 @@ describe('a search of thousands of runs', () => {
   const count = 21_000;
   let database: ModelDatabase;
 
-  beforeAll(() => {
-    database = createModelDatabase(experimentIds);
-    database.raw.exec('begin');
-    for (let index = 0; index < count; index += 1) {
-      database.insert({
-        runId: ((index * 2_654_435_761) % 2 ** 32).toString(16).padStart(32, '0'),
-        experimentId: index % 100 === 0 ? 1 : 0,
-        runName: `run ${index}`,
-        status: 'FINISHED',
-        startTime: (index * 7919) % 5_000,
-        endTime: index % 3 === 0 ? null : index,
-        isDeleted: index % 11 === 0,
-        metrics: new Map([
-          ...(index % 7 === 0 ? [] : [['m', index % 13 === 0 ? NaN : (index * 31) % 997] as const]),
-          ['all', index % 10],
-        ]),
-        params: new Map([
-          ['tenth', String(index % 10)],
-          ['own', String(index)],
-        ]),
-        tags: new Map(),
-        datasets: [],
-      });
-    }
-    database.raw.exec('commit');
+  beforeAll(async () => {
+    database = await createModelDatabase(experimentIds);
+    const runs = Array.from({ length: count }, (_, index): ModelRun => ({
+      runId: ((index * 2_654_435_761) % 2 ** 32).toString(16).padStart(32, '0'),
+      experimentId: index % 100 === 0 ? 1 : 0,
+      runName: `run ${index}`,
+      status: 'FINISHED',
+      startTime: (index * 7919) % 5_000,
+      endTime: index % 3 === 0 ? null : index,
+      isDeleted: index % 11 === 0,
+      metrics: new Map([
+        ...(index % 7 === 0 ? [] : [['m', index % 13 === 0 ? NaN : (index * 31) % 997] as const]),
+        ['all', index % 10],
+      ]),
+      params: new Map([
+        ['tenth', String(index % 10)],
+        ['own', String(index)],
+      ]),
+      tags: new Map(),
+      datasets: [],
+    }));
+    await database.insert(runs);
   }, 120_000);
-  afterAll(() => database.close());
+  afterAll(() => database[Symbol.asyncDispose]());
 
   /** Every plan: walks and drives in one experiment, walks of two that are merged, a scan of many. */
   const filters: readonly ModelFilter[] = [
@@ -229,14 +225,19 @@ describe('a search of thousands of runs', () => {
 
 describe('values longer than what an index keeps of them', () => {
   test('are told apart by what follows, also where a character takes two code units', async () => {
-    const database = createModelDatabase([0]);
+    await using database = await createModelDatabase([0]);
     const start = 'x'.repeat(127);
     const values = [start, `${start}a`, `${start}ab`, `${start}\u{1F600}`, `${start}\u{1F600}b`];
     const [sample] = fc.sample(arbitraryRun([0]), { numRuns: 1, seed: 3 });
     if (sample === undefined) throw new Error('fast-check gave no run.');
-    for (const [index, value] of values.entries()) {
-      database.insert({ ...sample, runId: `run${index}`, isDeleted: false, params: new Map([['p', value]]) });
-    }
+    await database.insert(
+      values.map((value, index) => ({
+        ...sample,
+        runId: `run${index}`,
+        isDeleted: false,
+        params: new Map([['p', value]]),
+      })),
+    );
     for (const value of values) {
       for (const filter of [`params.p = '${value}'`, `params.p IN ('${value}', 'y')`]) {
         const { runKeys } = await searchRunKeys(database.db, {
@@ -250,7 +251,6 @@ describe('values longer than what an index keeps of them', () => {
         expect(runKeys.map((key) => database.runs.get(key)?.params.get('p'))).toEqual([value]);
       }
     }
-    database.close();
   });
 });
 
@@ -266,11 +266,11 @@ describe('page tokens', () => {
   let database: ModelDatabase;
   let token: string;
   beforeAll(async () => {
-    database = createModelDatabase(experimentIds);
-    for (const run of fc.sample(arbitraryRun([0]), { numRuns: 5, seed: 1 })) database.insert(run);
+    database = await createModelDatabase(experimentIds);
+    await database.insert(fc.sample(arbitraryRun([0]), { numRuns: 5, seed: 1 }));
     token = (await searchRunKeys(database.db, query)).nextPageToken ?? '';
   });
-  afterAll(() => database.close());
+  afterAll(() => database[Symbol.asyncDispose]());
 
   const refusal = async (changed: Partial<RunQuery>) => {
     const error: unknown = await searchRunKeys(database.db, { ...query, pageToken: token, ...changed }).catch(
@@ -318,8 +318,8 @@ describe('page tokens', () => {
 
 describe('experiments of a search', () => {
   test('are integers; unknown ones are passed over, none find nothing', async () => {
-    const database = createModelDatabase([0]);
-    for (const run of fc.sample(arbitraryRun([0]), { numRuns: 3, seed: 2 })) database.insert(run);
+    await using database = await createModelDatabase([0]);
+    await database.insert(fc.sample(arbitraryRun([0]), { numRuns: 3, seed: 2 }));
     const search = async (...ids: string[]) =>
       (
         await searchRunKeys(database.db, {
@@ -336,12 +336,11 @@ describe('experiments of a search', () => {
     await expect(search('0', 'abc')).rejects.toThrow(
       "Invalid experiment ID 'abc'. Experiment ID must be a valid integer.",
     );
-    database.close();
   });
 
   test('a filter at the limits runs', async () => {
-    const database = createModelDatabase([0]);
-    for (const run of fc.sample(arbitraryRun([0]), { numRuns: 3, seed: 2 })) database.insert(run);
+    await using database = await createModelDatabase([0]);
+    await database.insert(fc.sample(arbitraryRun([0]), { numRuns: 3, seed: 2 }));
     const search = (filter: string) =>
       searchRunKeys(database.db, {
         workspaceId,
@@ -360,6 +359,5 @@ describe('experiments of a search', () => {
     const values = Array.from({ length: 4_000 }, (_, index) => `'${index}'`).join();
     expect((await search(`params.absent IN (${values})`)).runKeys).toHaveLength(0);
     expect((await search(`run_id NOT IN (${values})`)).runKeys).toHaveLength(3);
-    database.close();
   });
 });

@@ -1,36 +1,35 @@
 import { MlflowError } from '@lazuli/contract';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { migrate } from '../database/sqlite/migrate.ts';
-import { openSqliteConnection, type SqliteConnection } from '../database/sqlite/connection.ts';
-import { kyselyOver } from '../database/kysely-over.ts';
-import { searchExperimentIds, type ExperimentQuery } from './search-experiments.ts';
+import { searchExperimentIds, type ExperimentQuery } from '../../src/search/search-experiments.ts';
+import { openTestEngine } from '../engine-fixture.ts';
 
 describe('a search of experiments', () => {
-  let database: SqliteConnection;
+  let engine: Awaited<ReturnType<typeof openTestEngine>>;
   const everything: ExperimentQuery = { workspaceId: 1, viewType: 'ACTIVE_ONLY', maxResults: 100, orderBy: [] };
 
-  beforeAll(() => {
-    database = openSqliteConnection(':memory:', 'write');
-    migrate(database);
-    database.raw.exec(`
-      insert or ignore into workspaces (workspace_id, guid, subscription_id, resource_group, name, region, next_experiment_id, creation_time)
-        values (1, 'g1', 's', 'g', 'one', 'r', 10, 0), (2, 'g2', 's', 'g', 'two', 'r', 10, 0);
-      delete from experiments where workspace_id in (1, 2);
-      insert into experiments values
+  beforeAll(async () => {
+    engine = await openTestEngine();
+    await engine.transaction(async ({ db }) => {
+      await sql`insert into workspaces
+        (workspace_id, guid, subscription_id, resource_group, name, region, next_experiment_id, creation_time)
+        values (1, 'g1', 's', 'g', 'one', 'r', 10, 0), (2, 'g2', 's', 'g', 'two', 'r', 10, 0)`.execute(db);
+      await sql`insert into experiments values
         (1, 0, 'Default', '', 'active', 100, 900),
         (1, 1, 'Apple', '', 'active', 200, 300),
         (1, 2, 'apple', '', 'active', 200, 500),
         (1, 3, 'ba_n', '', 'active', 300, 300),
         (1, 4, 'gone', '', 'deleted', 400, 400),
         (1, 5, 'É', '', 'active', 300, 300),
-        (2, 1, 'Apple', '', 'active', 200, 200);
-      insert into experiment_tags values (1, 1, 'a', '1'), (1, 2, 'a', '2'), (1, 3, 'a b', ''), (2, 1, 'a', '1');
-    `);
+        (2, 1, 'Apple', '', 'active', 200, 200)`.execute(db);
+      await sql`insert into experiment_tags
+        values (1, 1, 'a', '1'), (1, 2, 'a', '2'), (1, 3, 'a b', ''), (2, 1, 'a', '1')`.execute(db);
+    });
   });
-  afterAll(() => database.close());
+  afterAll(() => engine[Symbol.asyncDispose]());
 
   const search = async (query: Partial<ExperimentQuery>) =>
-    (await searchExperimentIds(kyselyOver(database, 'sqlite'), { ...everything, ...query })).experimentIds;
+    (await searchExperimentIds(engine.db, { ...everything, ...query })).experimentIds;
 
   test.each([
     ['', [3, 5, 1, 2, 0]],
@@ -98,7 +97,7 @@ describe('a search of experiments', () => {
       const ids: number[] = [];
       let pageToken: string | undefined;
       do {
-        const page = await searchExperimentIds(kyselyOver(database, 'sqlite'), {
+        const page = await searchExperimentIds(engine.db, {
           ...everything,
           orderBy,
           maxResults: 2,
@@ -112,7 +111,7 @@ describe('a search of experiments', () => {
   });
 
   test('a page token of another search is refused', async () => {
-    const { nextPageToken } = await searchExperimentIds(kyselyOver(database, 'sqlite'), {
+    const { nextPageToken } = await searchExperimentIds(engine.db, {
       ...everything,
       maxResults: 1,
     });

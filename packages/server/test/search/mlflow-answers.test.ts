@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createModelDatabase, workspaceId, type ModelDatabase, type ModelRun } from './runs-model.ts';
-import { searchRunKeys } from './search-runs.ts';
+import { searchRunKeys } from '../../src/search/search-runs.ts';
 
 /** Seven runs, and what MLflow 3.17.2's own server answered about them over HTTP. */
 const run = (runName: string, runId: string, startTime: number, rest: Partial<ModelRun> = {}): ModelRun => ({
@@ -58,11 +58,11 @@ const runs = [
 
 describe("a search answers as MLflow's own server does", () => {
   let database: ModelDatabase;
-  beforeAll(() => {
-    database = createModelDatabase([0]);
-    for (const each of runs) database.insert(each);
+  beforeAll(async () => {
+    database = await createModelDatabase([0]);
+    await database.insert(runs);
   });
-  afterAll(() => database.close());
+  afterAll(() => database[Symbol.asyncDispose]());
 
   const search = async (filter: string, orderBy: string[] = []) => {
     const query = { workspaceId, experimentIds: ['0'], viewType: 'ACTIVE_ONLY', maxResults: 100 } as const;
