@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, type Client } from '@lazuli/client';
-import { createServer, parseSettings, type Server } from '@lazuli/server';
+import { createServer, parseSettings, type Server, type Settings } from '@lazuli/server';
 import { pino } from 'pino';
 import { inject, test } from 'vitest';
 import { databaseOnSharedPostgres } from './postgres/test-databases.ts';
@@ -38,21 +38,21 @@ declare module 'vitest' {
   }
 }
 
+/** What names the database that belongs to a data directory: nothing for SQLite, which has it there. */
+export async function databaseFlags(dataDir: string): Promise<Record<string, string>> {
+  if (inject('engine') === 'sqlite') return {};
+  return { 'database-url': await databaseOnSharedPostgres(dataDir), 'database-pool-size': '4' };
+}
+
+/** The settings of a server on a data directory, on the engine under test. */
+export async function settingsFor(dataDir: string, flags: Record<string, string> = {}): Promise<Settings> {
+  const usual = { 'data-dir': dataDir, port: '0', 'log-level': 'silent', ...(await databaseFlags(dataDir)) };
+  return parseSettings({ flags: { ...usual, ...flags }, env: {}, workingDir: dataDir, readFile: () => '' });
+}
+
 export async function startServer(flags: Record<string, string> = {}): Promise<TestServer> {
   const dataDir = flags['data-dir'] ?? (await mkdtemp(join(tmpdir(), 'lazuli-test-')));
-  const databaseUrl = inject('engine') === 'postgres' ? await databaseOnSharedPostgres(dataDir) : undefined;
-  const settings = parseSettings({
-    flags: {
-      'data-dir': dataDir,
-      port: '0',
-      'log-level': 'silent',
-      ...(databaseUrl === undefined ? {} : { 'database-url': databaseUrl, 'database-pool-size': '4' }),
-      ...flags,
-    },
-    env: {},
-    workingDir: dataDir,
-    readFile: () => '',
-  });
+  const settings = await settingsFor(dataDir, flags);
   const server = await createServer(settings, { logger: pino({ level: 'silent' }) });
   await server.app.ready();
   const fetch = injectingFetch(server);

@@ -23,7 +23,7 @@ export interface RunScope {
   readonly metricKeys: ReadonlyMap<string, readonly number[] | undefined>;
 }
 
-/** A metric has one interned key in each experiment; over more than these many experiments the keys are joined instead. */
+/** A metric has one interned key in each experiment; over more than these many experiments each run's is looked up instead. */
 const listedMetricKeys = 16;
 
 export async function findMetricKeys(
@@ -105,25 +105,25 @@ function datasetCondition(
     and ${textCondition(sql.ref(`s.${key}`), operator, value)} limit 1) is not null`;
 }
 
-/** The latest value of a metric of the run `r`: tables and the condition that joins them; undefined where no run has it. */
+/** The latest value of a metric of the run `r`: table and the condition that joins it; undefined where no run has it. */
 export function latestMetric(
   alias: string,
   key: string,
-  { scope: { workspaceId, metricKeys }, runKey }: { scope: RunScope; runKey: Sql },
+  { scope: { workspaceId, metricKeys }, runKey, ofWorkspace }: { scope: RunScope; runKey: Sql; ofWorkspace?: Sql },
 ): { tables: Sql; key: Sql } | undefined {
   const keys = metricKeys.get(key);
-  const table = sql`latest_metrics ${sql.id(alias)}`;
-  const ofRun = sql`${sql.id(alias)}.workspace_id = ${workspaceId} and ${sql.id(alias)}.run_key = ${runKey}`;
-  if (keys === undefined) {
-    const names = sql.id(`${alias}_key`);
-    return {
-      tables: sql`(metric_keys ${names} cross join ${table})`,
-      key: sql`${names}.workspace_id = ${workspaceId} and ${names}.experiment_id = r.experiment_id
-        and ${names}.key = ${key} and ${ofRun} and ${sql.id(alias)}.metric_key = ${names}.metric_key`,
-    };
-  }
-  if (keys.length === 0) return undefined;
-  return { tables: table, key: sql`${ofRun} and ${oneOf(sql`${sql.id(alias)}.metric_key`, keys)}` };
+  if (keys?.length === 0) return undefined;
+  const [name, metricKey] = [sql.id(alias), sql`${sql.id(alias)}.metric_key`];
+  // Not a join of the two tables: PostgreSQL, when it takes the runs for few, would make all pairs before it looks at a run.
+  const isMetric =
+    keys === undefined
+      ? sql`${metricKey} = (select k.metric_key from metric_keys k
+          where k.workspace_id = ${workspaceId} and k.experiment_id = r.experiment_id and k.key = ${key})`
+      : oneOf(metricKey, keys);
+  return {
+    tables: sql`latest_metrics ${name}`,
+    key: sql`${name}.workspace_id = ${ofWorkspace ?? workspaceId} and ${name}.run_key = ${runKey} and ${isMetric}`,
+  };
 }
 
 /** Rows of an index that hold every run which a comparison selects, each run once. */

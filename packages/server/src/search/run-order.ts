@@ -13,6 +13,12 @@ export function runOrder(order: readonly OrderClause<RunEntity>[], scope: RunSco
   return terms;
 }
 
+/**
+ * The workspace of what a run is ordered by: the run's own, so that the row can only be found through the run. Were it the
+ * searched one, PostgreSQL, when it takes the runs for few, would read a metric's values of all runs again for each.
+ */
+const ofWorkspace = sql`+r.workspace_id`;
+
 function runTerm(
   { entity, key, direction }: OrderClause<RunEntity>,
   { index, scope }: { index: number; scope: RunScope },
@@ -22,7 +28,7 @@ function runTerm(
   const isAbsent = sql`${sql.ref(`${alias}.run_key`)} is null`;
   const value = sql.ref(`${alias}.value`);
   if (entity === 'metric') {
-    const source = latestMetric(alias, key, { scope, runKey: sql`r.run_key` });
+    const source = latestMetric(alias, key, { scope, runKey: sql`r.run_key`, ofWorkspace });
     // Nobody logged it: absent everywhere, and the next term decides.
     if (source === undefined) return { value: sql`null`, rank: 2, direction, type: 'double' };
     const rank = sql`case when ${isAbsent} then 2 else ${sql.ref(`${alias}.is_nan`)} end`;
@@ -31,7 +37,7 @@ function runTerm(
   }
   if (entity === 'dataset') throw new TypeError('A run has many datasets: nothing is ordered by them.');
   const join = sql`left join ${sql.table(textTable(entity))} ${sql.id(alias)}
-    on ${sql.id(alias)}.workspace_id = ${scope.workspaceId} and ${sql.id(alias)}.run_key = r.run_key
+    on ${sql.id(alias)}.workspace_id = ${ofWorkspace} and ${sql.id(alias)}.run_key = r.run_key
     and ${sql.id(alias)}.key = ${key}`;
   return { value, rank: sql`case when ${isAbsent} then 2 else 0 end`, direction, type: 'text', join };
 }

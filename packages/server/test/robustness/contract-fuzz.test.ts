@@ -1,8 +1,7 @@
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { contract, routesOf, type Endpoint } from '@lazuli/contract';
 import { expect, test } from 'vitest';
+import { openDirectly } from '../direct-database.ts';
 import { aRun, startServer, type TestServer } from '../server-fixture.ts';
 import { generatedRequest, type Generated, type LiveNames } from './contract-inputs.ts';
 import { hostileBodies } from './hostile-values.ts';
@@ -25,7 +24,7 @@ const routes = Object.values(contract).flatMap((group) =>
 test('no request to any endpoint fails the server, hangs, or changes something when it is refused', async () => {
   await using server = await startServer();
   const seed = await seededServer(server);
-  using watch = watchTables(server, seed);
+  await using watch = await watchTables(server, seed);
   const seen = { total: 0, ok: 0, watched: 0, refused: 0 };
   const reached = new Set<Endpoint>();
   await fc.assert(
@@ -170,33 +169,16 @@ async function seededServer({ client }: TestServer): Promise<Seed> {
 }
 
 /** The contents of every table, as text. */
-function watchTables({ client, dataDir }: TestServer, { runIds, experimentIds }: LiveNames) {
-  const database = new DatabaseSync(join(dataDir, 'lazuli.db'), { readOnly: true });
-  const tables = database
-    .prepare(`select name from sqlite_master where type = 'table' and name <> 'metric_log' order by name`)
-    .all()
-    .map(({ name }) => String(name));
-  const statements = tables.map((table) => {
-    const statement = database.prepare(`select * from ${table}`);
-    statement.setReadBigInts(true);
-    return [table, statement] as const;
-  });
+async function watchTables({ client, dataDir }: TestServer, { runIds, experimentIds }: LiveNames) {
+  const database = await openDirectly(dataDir);
   return {
     async dump(): Promise<string> {
       // Points come to their place when they are read; here they have to be there before they are compared.
       await client.runs.searchRuns({ experiment_ids: [...experimentIds] });
       for (const run_id of runIds)
         await client.metrics.getMetricHistory({ run_id, metric_key: 'loss', max_results: 1 });
-      return statements
-        .map(
-          ([table, statement]) =>
-            `${table}\n${statement
-              .all()
-              .map((row) => Object.values(row).join('|'))
-              .join('\n')}`,
-        )
-        .join('\n\n');
+      return database.contents();
     },
-    [Symbol.dispose]: () => database.close(),
+    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
 }

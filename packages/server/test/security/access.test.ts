@@ -1,10 +1,10 @@
-import { openTokens, parseSettings } from '@lazuli/server';
+import { openTokens } from '@lazuli/server';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '@lazuli/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { aRun, startServer, type TestServer } from '../server-fixture.ts';
+import { aRun, settingsFor, startServer, type TestServer } from '../server-fixture.ts';
 import { everyRoute, failuresOf, isRead, type Served } from './every-route.ts';
 
 /** A server that asks for tokens, with two workspaces and somebody for each role. */
@@ -16,9 +16,7 @@ const workspaces = ['alpha', 'beta'] as const;
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'lazuli-access-'));
-  const tokens = await openTokens(
-    parseSettings({ flags: { 'data-dir': dataDir }, env: {}, workingDir: dataDir, readFile: () => '' }),
-  );
+  const tokens = await openTokens(await settingsFor(dataDir));
   secrets.owner = ((await tokens.createToken({ principal: 'olivia', role: 'Owner' })) as { secret: string }).secret;
   await tokens.close();
   server = await startServer({ 'data-dir': dataDir, auth: 'token' });

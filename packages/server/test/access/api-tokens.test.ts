@@ -1,26 +1,21 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { MlflowError } from '@lazuli/contract';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Engine } from '../database/engine.ts';
-import { openSqlite } from '../database/sqlite/open-sqlite.ts';
-import { createAuthenticator, rememberedForMs, type Authenticator } from './authenticate.ts';
-import type { Principal } from './caller.ts';
-import { openOfflineTokens } from './offline-tokens.ts';
-import { tokenHandlers } from './token-handlers.ts';
+import type { Engine } from '../../src/database/engine.ts';
+import { createTestDatabase, openTestEngine } from '../engine-fixture.ts';
+import { createAuthenticator, rememberedForMs, type Authenticator } from '../../src/access/authenticate.ts';
+import type { Principal } from '../../src/access/caller.ts';
+import { openOfflineTokens } from '../../src/access/offline-tokens.ts';
+import { tokenHandlers } from '../../src/access/token-handlers.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'lazuli-tokens-'));
-const path = join(folder, 'lazuli.db');
-let engine: Engine;
+let engine: Engine & AsyncDisposable;
 let time = 1_700_000_000_000;
 const now = () => time;
 let authenticator: Authenticator;
 let tokens: ReturnType<typeof tokenHandlers>;
 
 beforeAll(async () => {
-  engine = await openEngine();
+  engine = await openTestEngine();
   await engine.transaction(async ({ db }) => {
     for (const [index, [group, name]] of [
       ['g', 'team-a'],
@@ -46,10 +41,7 @@ beforeAll(async () => {
   });
 });
 
-afterAll(async () => {
-  await engine.close();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => engine[Symbol.asyncDispose]());
 
 beforeEach(() => {
   authenticator = createAuthenticator({ mode: 'token', engine, now });
@@ -245,30 +237,16 @@ describe('a request without a right token', () => {
 });
 
 test('a token made while no server runs is good when one does', async () => {
-  const other = mkdtempSync(join(tmpdir(), 'lazuli-offline-'));
-  const open = () => openSqlite({ path: join(other, 'data', 'lazuli.db'), readerThread: noThread });
-  try {
-    const offline = await openOfflineTokens(open, now);
-    const { secret, token } = await offline.createToken({ principal: 'ann', role: 'Owner' });
-    expect(await offline.listTokens()).toEqual({ tokens: [token] });
-    await offline.close();
-    const started = await open();
-    const principal = await createAuthenticator({ mode: 'token', engine: started, now }).authenticate(
-      `Bearer ${secret}`,
-    );
-    expect(principal.name).toBe('ann');
-    await started.close();
-  } finally {
-    rmSync(other, { recursive: true });
-  }
+  await using database = await createTestDatabase();
+  const offline = await openOfflineTokens(() => database.open(), now);
+  const { secret, token } = await offline.createToken({ principal: 'ann', role: 'Owner' });
+  expect(await offline.listTokens()).toEqual({ tokens: [token] });
+  await offline.close();
+  const started = await database.open();
+  const principal = await createAuthenticator({ mode: 'token', engine: started, now }).authenticate(`Bearer ${secret}`);
+  expect(principal.name).toBe('ann');
+  await started.close();
 });
-
-/** No test here reads in a thread. */
-const noThread = new URL('data:text/javascript,');
-
-function openEngine(): Promise<Engine> {
-  return openSqlite({ path, readerThread: noThread });
-}
 
 async function signIn(header: string | undefined): Promise<Principal> {
   return authenticator.authenticate(header);
