@@ -49,6 +49,12 @@ export default defineConfig({
         provide: { engine: 'postgres' },
         globalSetup: ['packages/server/test/postgres/shared-postgres.ts'],
       }),
+      // What only PostgreSQL has; these tests start servers of their own.
+      options({
+        name: 'postgres-only',
+        include: ['packages/server/test/postgres/**/*.test.ts'],
+        provide: { engine: 'postgres' },
+      }),
     ],
   },
 });

@@ -1,6 +1,7 @@
-import { expect, test } from 'vitest';
+import { MlflowError } from '@lazuli/contract';
+import { describe, expect, test } from 'vitest';
 import { createCommitQueue, type Outcome } from './commit-queue.ts';
-import type { Engine, GroupTransaction } from './engine.ts';
+import { Outdated, type Engine, type GroupOptions, type GroupTransaction } from './engine.ts';
 
 const nothing = {} as GroupTransaction;
 
@@ -111,4 +112,80 @@ test('a commit that fails is not counted, and its members are when they are trie
   );
   await Promise.all([queue.submit('a', 1), queue.submit('b', 1)]);
   expect(sizes).toEqual([1, 1]);
+});
+
+describe('where other processes write as well', () => {
+  interface Group {
+    readonly memory: GroupOptions['memory'];
+    readonly members: readonly string[];
+  }
+
+  /** Keeps which groups were tried, and fails the commit of those that `failure` has an error for. */
+  function sharedEngine(failure: (group: Group) => unknown = () => undefined) {
+    const tried: Group[] = [];
+    let members: readonly string[] = [];
+    const engine: Pick<Engine, 'group'> = {
+      async group(work, { memory } = {}) {
+        const result = await work({ memory: memory === 'trust' ? 'guess' : 'none' } as GroupTransaction);
+        const group = { memory, members };
+        tried.push(group);
+        const error = failure(group);
+        if (error !== undefined) throw error;
+        return result;
+      },
+    };
+    const queue = createCommitQueue<string, string>(engine, async (tx, waiting): Promise<Outcome<string>[]> => {
+      members = waiting;
+      return waiting.map((member) => {
+        if (member.startsWith('unsure') && tx.memory === 'guess') return 'undecided';
+        return member.endsWith('bad')
+          ? { refused: new Error(`refused ${member}`) }
+          : { value: `${member} ${tx.memory}` };
+      });
+    });
+    return { queue, tried };
+  }
+
+  test('what is remembered of a member may not be enough: it goes to a second group, which asks', async () => {
+    const { queue, tried } = sharedEngine();
+    const outcomes = await Promise.allSettled(['a', 'unsure', 'c', 'unsure bad'].map((each) => queue.submit(each, 1)));
+    expect(tried).toEqual([
+      { memory: 'trust', members: ['a', 'unsure', 'c', 'unsure bad'] },
+      { memory: 'ask', members: ['unsure', 'unsure bad'] },
+    ]);
+    expect(outcomes).toMatchObject([
+      { value: 'a guess' },
+      { value: 'unsure none' },
+      { value: 'c guess' },
+      { reason: { message: 'refused unsure bad' } },
+    ]);
+  });
+
+  test('a group that remembered something wrong goes as a whole to one that asks', async () => {
+    const { queue, tried } = sharedEngine(({ memory }) => (memory === 'trust' ? new Outdated() : undefined));
+    const answers = await Promise.all(['a', 'unsure', 'c'].map((each) => queue.submit(each, 1)));
+    expect(tried).toEqual([
+      { memory: 'trust', members: ['a', 'unsure', 'c'] },
+      { memory: 'ask', members: ['a', 'unsure', 'c'] },
+    ]);
+    expect(answers).toEqual(['a none', 'unsure none', 'c none']);
+  });
+
+  test('a failure of the database itself fails all of a group at once, without a try one by one', async () => {
+    const unavailable = new MlflowError('TEMPORARILY_UNAVAILABLE', 'gone');
+    const { queue, tried } = sharedEngine(() => unavailable);
+    const outcomes = await Promise.allSettled(['a', 'b', 'c'].map((each) => queue.submit(each, 1)));
+    expect(outcomes).toEqual(Array(3).fill({ status: 'rejected', reason: unavailable }));
+    expect(tried).toHaveLength(1);
+  });
+
+  test('when the group that asks fails, those whose commit was answered are not tried again', async () => {
+    const { queue, tried } = sharedEngine(({ memory, members }) =>
+      memory === 'ask' && members.includes('unsure 1') ? new Error('cannot commit') : undefined,
+    );
+    const members = ['a', 'unsure 1', 'unsure 2'];
+    const outcomes = await Promise.allSettled(members.map((each) => queue.submit(each, 1)));
+    expect(outcomes).toMatchObject([{ value: 'a guess' }, { status: 'rejected' }, { value: 'unsure 2 none' }]);
+    expect(tried.filter((group) => group.members.includes('a'))).toHaveLength(1);
+  });
 });
