@@ -77,7 +77,7 @@ describe('a search of runs', () => {
       }),
       { numRuns: 150 },
     );
-  });
+  }, 120_000);
 
   test('page by page finds every run once, while others are inserted between the pages', async () => {
     const pages = fc.tuple(
@@ -108,7 +108,7 @@ describe('a search of runs', () => {
       }),
       { numRuns: 150 },
     );
-  });
+  }, 120_000);
 
   test('a next page is promised only where there is one', async () => {
     await fc.assert(
@@ -125,7 +125,7 @@ describe('a search of runs', () => {
       }),
       { numRuns: 50 },
     );
-  });
+  }, 120_000);
 });
 
 describe('a search of thousands of runs', () => {

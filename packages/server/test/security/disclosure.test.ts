@@ -47,7 +47,7 @@ describe('an error', () => {
     });
     expect(failures).toEqual([]);
     expect(errors).toBeGreaterThan(500);
-  });
+  }, 120_000);
 
   test('of a name that is taken says so, without the statement that found out', async () => {
     await using server = await startServer();
