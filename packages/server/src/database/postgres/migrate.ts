@@ -65,8 +65,8 @@ async function createVersions(pool: PostgresPool): Promise<void> {
       values: [],
     });
   } catch (error) {
-    // *Two that create the same table at once: one fails, on a catalogue's unique index or on the table's name.*
+    // *Two that create the same table at once: one fails, on a catalogue's unique index, the table's name or that of its row type.*
     const { code } = error as { code?: unknown };
-    if (code !== '23505' && code !== '42P07') throw error;
+    if (code !== '23505' && code !== '42P07' && code !== '42710') throw error;
   }
 }
