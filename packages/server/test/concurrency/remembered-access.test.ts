@@ -1,0 +1,94 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openTokens, parseSettings } from '@lazuli/server';
+import { expect, inject, test } from 'vitest';
+import { databaseOnSharedPostgres } from '../postgres/test-databases.ts';
+import { repeat } from './races.ts';
+import { onTwoSides, withTwoSides } from './two-sides.ts';
+
+/** Each request asks which workspace it addresses and who sends it, so each side remembers both. */
+const few = { most: 40, seconds: 3 };
+
+onTwoSides(
+  'a workspace that one side makes, changes, removes and makes again the other one knows at once',
+  async (sides) => {
+    const [first, second] = sides.both;
+    await repeat(async (_, index) => {
+      const [a, b] = index % 2 === 0 ? [first, second] : [second, first];
+      const name = `ws-${index}`;
+      const inB = b.clientFor({ workspace: name });
+      const gone = { status: 404, errorCode: 'RESOURCE_DOES_NOT_EXIST' };
+      await expect(inB.experiments.createExperiment({ name: 'too early' })).rejects.toMatchObject(gone);
+
+      await a.client.workspaces.createWorkspace({ name });
+      const early = await inB.experiments.createExperiment({ name: 'first' });
+      expect(early.experiment_id).toBe('1');
+
+      const root = `mlflow-artifacts:/moved/${index}`;
+      await a.client.workspaces.updateWorkspace({ workspace_name: name, default_artifact_root: root });
+      const moved = await inB.experiments.createExperiment({ name: 'moved' });
+      const { experiment } = await inB.experiments.getExperiment(moved);
+      expect(experiment.artifact_location).toContain(`/moved/${index}`);
+
+      await a.client.workspaces.deleteWorkspace({ workspace_name: name, mode: 'CASCADE' });
+      await expect(inB.runs.searchRuns({ experiment_ids: ['0'] })).rejects.toMatchObject(gone);
+
+      await a.client.workspaces.createWorkspace({ name });
+      expect((await inB.experiments.createExperiment({ name: 'first' })).experiment_id).toBe('1');
+      expect((await inB.experiments.searchExperiments({ max_results: 10 })).experiments).toHaveLength(2);
+    }, few);
+  },
+);
+
+test(
+  'a token that one side makes and revokes the other one takes and refuses at once',
+  { timeout: 60_000 },
+  async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'lazuli-two-sides-'));
+    try {
+      const owner = await ownersSecret(dataDir);
+      const flags = { auth: 'token' };
+      await withTwoSides(
+        flags,
+        async ({ both: [first, second] }) => {
+          for (const side of [first, second]) await side.clientFor({ token: owner }).apiTokens.listTokens({});
+          await repeat(async (_, index) => {
+            const [a, b] = index % 2 === 0 ? [first, second] : [second, first];
+            const onA = a.clientFor({ token: owner });
+            const refused = { status: 401, errorCode: 'UNAUTHENTICATED' };
+            const { token, secret } = await onA.apiTokens.createToken({ principal: 'rita', role: 'Reader' });
+            const [ritaOnA, ritaOnB] = [a.clientFor({ token: secret }), b.clientFor({ token: secret })];
+            for (const rita of [ritaOnB, ritaOnA, ritaOnB]) await rita.runs.searchRuns({ experiment_ids: ['0'] });
+            await onA.apiTokens.revokeToken(token);
+            for (const rita of [ritaOnB, ritaOnA]) {
+              await expect(rita.runs.searchRuns({ experiment_ids: ['0'] })).rejects.toMatchObject(refused);
+            }
+
+            const name = `ws-${index}`;
+            await onA.workspaces.createWorkspace({ name });
+            const ofWorkspace = await onA.apiTokens.createToken({ principal: 'anna', role: 'Owner', workspace: name });
+            const anna = b.clientFor({ token: ofWorkspace.secret, workspace: name });
+            await anna.runs.createRun({ experiment_id: '0' });
+            await onA.workspaces.deleteWorkspace({ workspace_name: name, mode: 'CASCADE' });
+            await expect(anna.runs.createRun({ experiment_id: '0' })).rejects.toMatchObject(refused);
+          }, few);
+        },
+        dataDir,
+      );
+    } finally {
+      await rm(dataDir, { recursive: true, force: true });
+    }
+  },
+);
+
+/** The first token of a server can only be made where no server runs yet. */
+async function ownersSecret(dataDir: string): Promise<string> {
+  const database =
+    inject('engine') === 'postgres' ? { 'database-url': await databaseOnSharedPostgres(dataDir) } : undefined;
+  const flags = { 'data-dir': dataDir, ...database };
+  const tokens = await openTokens(parseSettings({ flags, env: {}, workingDir: dataDir, readFile: () => '' }));
+  const { secret } = (await tokens.createToken({ principal: 'olivia', role: 'Owner' })) as { secret: string };
+  await tokens.close();
+  return secret;
+}
