@@ -192,7 +192,8 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
       await engine.transaction(async (tx) => {
         const { db } = tx;
         const row = await lockActiveRun(tx, workspace.workspaceId, run_id);
-        for (const { dataset, tags = [] } of datasets) {
+        // In one order for everybody: two requests that add the same datasets would otherwise wait for each other.
+        for (const { dataset, tags = [] } of datasets.toSorted(byDataset)) {
           await insertInput(db, row, await internDataset(db, row, dataset), tags);
         }
         await insertRunModels(
@@ -301,6 +302,13 @@ function withoutEmptyName(tags: readonly KeyValue[]): readonly KeyValue[] {
   return tags.some(({ key, value }) => key === runNameTag && value === '')
     ? tags.filter(({ key, value }) => key !== runNameTag || value !== '')
     : tags;
+}
+
+/** Equal ones stay in their order: the first is the one that counts. */
+function byDataset({ dataset: a }: DatasetInput, b: DatasetInput): number {
+  const { name, digest } = b.dataset;
+  if (a.name !== name) return a.name < name ? -1 : 1;
+  return a.digest === digest ? 0 : a.digest < digest ? -1 : 1;
 }
 
 function checkDataset({ dataset, tags = [] }: DatasetInput): void {

@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { invalidParameter, type MlflowError } from '@lazuli/contract';
 import { runArtifactUri } from '../artifact-store/artifact-location.ts';
 import { createCommitQueue, type CommitObserver, type CommitQueue, type Outcome } from '../database/commit-queue.ts';
-import type {
-  ColumnValue,
-  Engine,
-  GroupTransaction,
-  SetIntern,
-  SetRequirement,
-  SetSelect,
+import {
+  Outdated,
+  type ColumnValue,
+  type Engine,
+  type GroupTransaction,
+  type SetIntern,
+  type SetRequirement,
+  type SetSelect,
 } from '../database/engine.ts';
 import { noSuchExperiment } from '../experiments/experiment-store.ts';
 import { requireActive } from '../experiments/require-active.ts';
@@ -83,9 +84,10 @@ export function createRunLog(
   async function flush(tx: GroupTransaction, members: readonly Member[]): Promise<Outcome<NewRun | undefined>[]> {
     const batches = members.filter((member) => member.kind !== 'create');
     const creations = members.filter((member) => member.kind === 'create');
+    // Experiments are locked before runs, as by whoever deletes an experiment with its runs; so are they required below.
+    const experiments = await loadExperiments(tx, creations);
     const runs = await loadRuns(tx, batches);
     const loggedParams = await loadParams(tx, batches, runs);
-    const experiments = await loadExperiments(tx, creations);
     const requested = await loadRequested(tx, creations);
 
     const acceptedBatches: { batch: Batch; run: RunHandle }[] = [];
@@ -111,12 +113,12 @@ export function createRunLog(
     });
 
     tx.require(
-      activeRuns,
-      acceptedBatches.map(({ run }) => [run.runKey]),
-    );
-    tx.require(
       activeExperiments,
       acceptedRuns.map(({ creation }) => [creation.workspace.workspaceId, creation.experimentId]),
+    );
+    tx.require(
+      activeRuns,
+      acceptedBatches.map(({ run }) => [run.runKey]),
     );
     const newRuns = await writeRuns(tx, acceptedRuns);
     await writeRequests(tx, newRuns);
@@ -212,6 +214,8 @@ export function createRunLog(
     }
     const interned = new Map<string, number>();
     if (fresh.size > 0) {
+      // A key is a row of its own: it may be added only while the run, and so its workspace, cannot be removed.
+      if (tx.memory === 'guess') throw new Outdated('Metric keys are added under the locks of a group that asks.');
       const wanted = [...fresh];
       const keys = await tx.intern(
         metricKeys,
