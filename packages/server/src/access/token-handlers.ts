@@ -17,6 +17,7 @@ import {
   insertToken,
   listNamedWorkspaces,
   listTokens,
+  lockNamedWorkspace,
   removeToken,
   type ListedToken,
   type NamedWorkspace,
@@ -41,13 +42,18 @@ export function tokenHandlers({ engine, now, authenticator }: TokenRoom) {
       const creationTime = now();
       const expiryTime = checkExpiry(input.expiry_time, creationTime);
       const secret = createSecret();
-      const token = await engine.transaction(async ({ db }) => {
+      const token = await engine.transaction(async (tx) => {
+        const { db } = tx;
         const workspaces = await listNamedWorkspaces(db);
+        const workspaceId = input.workspace === undefined ? null : findWorkspace(workspaces, input.workspace);
+        if (workspaceId !== null && !(await lockNamedWorkspace(tx, workspaceId))) {
+          throw noSuchWorkspace(input.workspace);
+        }
         const row = {
           token_id: randomUUID(),
           principal,
           role,
-          workspace_id: input.workspace === undefined ? null : findWorkspace(workspaces, input.workspace),
+          workspace_id: workspaceId,
           creation_time: creationTime,
           expiry_time: expiryTime,
         };
@@ -107,11 +113,15 @@ function checkExpiry(expiryTime: Int64 | undefined, now: number): number | null 
   );
 }
 
+function noSuchWorkspace(wanted = ''): MlflowError {
+  return new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${wanted}' not found`);
+}
+
 /** A workspace by its name where that is unique on the server, or by its long form. */
 function findWorkspace(workspaces: readonly NamedWorkspace[], wanted: string): number {
   const found = workspaces.filter((workspace) => workspace.name === wanted || longForm(workspace) === wanted);
   const [only, ...others] = found;
-  if (only === undefined) throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${wanted}' not found`);
+  if (only === undefined) throw noSuchWorkspace(wanted);
   if (others.length === 0) return only.workspace_id;
   throw invalidParameter(`Several workspaces are named '${wanted}'; give one of: ${found.map(longForm).join(', ')}`);
 }

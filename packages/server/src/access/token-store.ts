@@ -1,5 +1,5 @@
 import type { Insertable } from 'kysely';
-import type { Db } from '../database/engine.ts';
+import type { Db, Transaction } from '../database/engine.ts';
 import type { ApiTokenTable } from '../database/schema.ts';
 
 /** The SQL of API tokens. A token's secret is never here, only its hash. */
@@ -51,4 +51,10 @@ export async function listNamedWorkspaces(db: Db): Promise<NamedWorkspace[]> {
     .select(['workspace_id', 'subscription_id', 'resource_group', 'name'])
     .orderBy('workspace_id')
     .execute();
+}
+
+/** Keeps a workspace until the commit, if it is still there: whoever removes it waits, and then removes the new token, too. */
+export async function lockNamedWorkspace({ db, locked }: Transaction, workspaceId: number): Promise<boolean> {
+  const workspace = db.selectFrom('workspaces').select('workspace_id').where('workspace_id', '=', workspaceId);
+  return (await locked(workspace).executeTakeFirst()) !== undefined;
 }
