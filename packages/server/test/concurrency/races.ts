@@ -11,7 +11,7 @@ export interface Repetition {
 
 /** A race is decided anew in every round; a window that is hit once in fifty rounds is hit within these. */
 export const usual: Repetition = { most: 300, seconds: 2.5 };
-const least = 20;
+const least = 5;
 
 /** Rounds until there were enough of them, or their time is over. */
 export async function repeat(
