@@ -45,7 +45,7 @@ export async function race<T extends readonly unknown[]>(
 ): Promise<{ [K in keyof T]: Outcome<T[K]> }> {
   const outcomes = requests.map(async (request) => {
     await turns(random.below(4));
-    return outcomeOf(request as () => Promise<unknown>);
+    return outcomeOf(request);
   });
   return (await Promise.all(outcomes)) as { [K in keyof T]: Outcome<T[K]> };
 }

@@ -33,11 +33,15 @@ function createRecorder<Input, Output>(
 }
 
 export function recordRuns(experiment_id: string): Recorder<RunInput, RunOutput> {
-  return createRecorder((client, input) => sendToRuns(client, experiment_id, input).catch(refusal<RunOutput>));
+  return createRecorder((client, input) =>
+    sendToRuns(client, experiment_id, input).catch((error: unknown) => refusalOf(error) as RunOutput),
+  );
 }
 
 export function recordNames(): Recorder<NameInput, NameOutput> {
-  return createRecorder((client, input) => sendToNames(client, input).catch(refusal<NameOutput>));
+  return createRecorder((client, input) =>
+    sendToNames(client, input).catch((error: unknown) => refusalOf(error) as NameOutput),
+  );
 }
 
 async function sendToRuns({ runs, experiments }: Client, experiment_id: string, input: RunInput): Promise<RunOutput> {
@@ -114,10 +118,6 @@ async function sendToNames({ experiments }: Client, input: NameInput): Promise<N
 }
 
 /** What a refusal says, in the models' words; whatever else it is goes on as it came. */
-function refusal<Output>(error: unknown): Output {
-  return refusalOf(error) as Output;
-}
-
 function refusalOf(error: unknown): RunOutput | NameOutput {
   if (!(error instanceof MlflowError)) throw error;
   if (error.errorCode === 'RESOURCE_DOES_NOT_EXIST') return 'no such thing';

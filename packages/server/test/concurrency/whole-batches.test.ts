@@ -24,9 +24,10 @@ onTwoSides('a batch is read whole or not at all, while others are logged', async
       ],
     });
   await log(0);
-  let isOver = false;
+  let ended = false;
+  const isOver = (): boolean => ended;
   const logging = (async () => {
-    for (let number = 1; !isOver; number++) {
+    for (let number = 1; !isOver(); number++) {
       await turns(1);
       await log(number);
     }
@@ -39,7 +40,7 @@ onTwoSides('a batch is read whole or not at all, while others are logged', async
       for (const read of [run, ...(found.runs ?? [])]) expect(new Set(numbersOf(read)).size).toBe(1);
     });
   } finally {
-    isOver = true;
+    ended = true;
     await logging;
   }
 });
