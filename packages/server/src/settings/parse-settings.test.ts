@@ -21,6 +21,7 @@ describe('settings', () => {
       auth: 'none',
       database: { kind: 'sqlite', path: '/home/ann/lazuli-data/lazuli.db' },
       databasePoolSize: 10,
+      workers: 1,
       databasePreparedStatements: 'on',
       defaultArtifactRoot: 'mlflow-artifacts:/',
       artifactsDestination: '/home/ann/lazuli-data/artifacts',
@@ -43,7 +44,7 @@ describe('settings', () => {
     '%s means the same by option, by environment and in the file',
     (name, definition) => {
       const text = samples[name] ?? '';
-      const byOption = parse({ flags: { ...allowRemote, [name]: text } });
+      const byOption = parse({ flags: { ...without(name), [name]: text } });
       expect(byOption).not.toEqual(parse({ flags: without(name) }));
       for (const variable of variablesOf(definition)) {
         expect(parse({ flags: without(name), env: { [variable]: text } }), variable).toEqual(byOption);
@@ -57,6 +58,7 @@ describe('settings', () => {
     expect(settingDefinitions.flatMap(variablesOf).filter((name) => name.startsWith('MLFLOW_'))).toEqual([
       'MLFLOW_HOST',
       'MLFLOW_PORT',
+      'MLFLOW_WORKERS',
       'MLFLOW_SERVER_ALLOWED_HOSTS',
       'MLFLOW_STATIC_PREFIX',
       'MLFLOW_BACKEND_STORE_URI',
@@ -258,6 +260,9 @@ describe('one setting', () => {
     ['database-url', 'postgres://h/db?sslmode=strict'],
     ['database-url', 'postgres://h/db?target_session_attrs=any'],
     ['database-pool-size', '1'],
+    ['workers', '0'],
+    ['workers', '257'],
+    ['workers', 'auto'],
     ['database-prepared-statements', 'maybe'],
     ['default-artifact-root', 's3://bucket/path'],
     ['default-artifact-root', 'mlflow-artifacts://host/path'],
@@ -295,10 +300,28 @@ test('two databases at once are refused, without showing either', () => {
   ]);
 });
 
+test('several workers on SQLite are refused; on PostgreSQL, however it is named, they are not', () => {
+  for (const flags of [{ workers: '2' }, { workers: '2', 'backend-store-uri': 'sqlite:///a.db' }]) {
+    expect(mistakesOf({ flags })).toEqual([
+      'workers: 2 processes cannot share a SQLite database, which belongs to one; name a PostgreSQL with --database-url, or start one process (from --workers)',
+    ]);
+  }
+  expect(mistakesOf({ env: { MLFLOW_WORKERS: '4' } })).toEqual([expect.stringContaining('(from MLFLOW_WORKERS)')]);
+  for (const name of ['database-url', 'backend-store-uri']) {
+    expect(parse({ flags: { workers: '2', [name]: 'postgresql:///lazuli' } }).workers).toBe(2);
+    // What is wrong with its name is the only mistake.
+    expect(mistakesOf({ flags: { workers: '2', [name]: 'postgresql:' } })).toEqual([
+      expect.stringMatching(new RegExp(`^${name}: `)),
+    ]);
+  }
+  expect(parse({ flags: { workers: '1' } }).database.kind).toBe('sqlite');
+});
+
 const samples: Readonly<Record<string, string>> = {
   host: '0.0.0.0',
   port: '5001',
   'data-dir': './elsewhere',
+  workers: '4',
   'public-url': 'https://mlflow.example.org',
   'allowed-hosts': 'a.example.org,*.b.example.org:5000',
   'static-prefix': '/mlflow',
@@ -318,7 +341,9 @@ const samples: Readonly<Record<string, string>> = {
 const allowRemote = { host: '127.0.0.2', auth: 'token' };
 
 function without(name: string): Record<string, string> {
-  return Object.fromEntries(Object.entries(allowRemote).filter(([key]) => key !== name));
+  // Several workers need a database that they can share.
+  const beside = name === 'workers' ? { ...allowRemote, 'database-url': 'postgres:///lazuli' } : allowRemote;
+  return Object.fromEntries(Object.entries(beside).filter(([key]) => key !== name));
 }
 
 function parse({ flags = {}, env = {}, file }: Written): Settings {

@@ -10,6 +10,8 @@ export interface Settings {
   readonly host: string;
   readonly port: number;
   readonly dataDir: string;
+  /** Processes behind the port. */
+  readonly workers: number;
   /** Without a slash at its end. */
   readonly publicUrl: string | undefined;
   /** In small letters. */
@@ -65,6 +67,7 @@ export function parseSettings(sources: SettingSources): Settings {
     host: checked.host,
     port: checked.port,
     dataDir,
+    workers: checked.workers,
     publicUrl,
     allowedHosts,
     staticPrefix,
@@ -105,7 +108,7 @@ function readValues(given: ReadonlyMap<string, Given>, workingDir: string, mista
 }
 
 function mistakesTogether(values: Values, given: ReadonlyMap<string, Given>): Mistake[] {
-  return [...databaseMistakes(values, given), ...exposureMistakes(values, given)];
+  return [...databaseMistakes(values, given), ...workerMistakes(values, given), ...exposureMistakes(values, given)];
 }
 
 function databaseMistakes({ backendStoreUri, databaseUrl }: Values, given: ReadonlyMap<string, Given>): Mistake[] {
@@ -113,6 +116,18 @@ function databaseMistakes({ backendStoreUri, databaseUrl }: Values, given: Reado
   if (backendStoreUri.kind === 'postgres' && backendStoreUri.url === databaseUrl) return [];
   return [
     `database-url: it names one database and backend-store-uri another; give one of them (from ${given.get('database-url')?.source} and ${given.get('backend-store-uri')?.source})`,
+  ];
+}
+
+function workerMistakes(
+  { workers = 1, backendStoreUri, databaseUrl }: Values,
+  given: ReadonlyMap<string, Given>,
+): Mistake[] {
+  if (workers === 1 || databaseUrl !== undefined || backendStoreUri?.kind === 'postgres') return [];
+  // A database that is named wrongly has been told; which engine was meant is not known.
+  if (given.has('database-url') || (given.has('backend-store-uri') && backendStoreUri === undefined)) return [];
+  return [
+    `workers: ${workers} processes cannot share a SQLite database, which belongs to one; name a PostgreSQL with --database-url, or start one process (from ${given.get('workers')?.source ?? 'the default'})`,
   ];
 }
 

@@ -64,6 +64,15 @@ export const settingTable = {
     defaultText: './lazuli-data',
     read: readFolder,
   },
+  workers: {
+    name: 'workers',
+    sentence: 'How many processes serve behind the port; more than one needs PostgreSQL.',
+    placeholder: 'number',
+    defaultText: '1',
+    mlflowVariable: 'MLFLOW_WORKERS',
+    shortOption: 'w',
+    read: wholeNumber(1, 256),
+  },
   publicUrl: {
     name: 'public-url',
     sentence: 'The URL at which clients reach the server, where a proxy stands before it.',
