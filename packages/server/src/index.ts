@@ -1,9 +1,11 @@
 /** The tracking server, to be started by the command or embedded in another program. */
-export { createServer, openTokens } from './server.ts';
-export type { Server } from './server.ts';
+export type { DatabaseStatus, SchemaStep } from './database/database-status.ts';
+export { createServer, openTokens, readDatabaseStatus, upgradeDatabase } from './server.ts';
+export type { Server, ServerOptions } from './server.ts';
 export { parseSettings, SettingsError } from './settings/parse-settings.ts';
 export type { Settings } from './settings/parse-settings.ts';
 export { clientUrl, databaseName, pasteLines } from './settings/paste-lines.ts';
 export { configOption, settingDefinitions, variablesOf } from './settings/setting-definitions.ts';
 export type { SettingDefinition } from './settings/setting-definitions.ts';
+export type { MetricsSnapshot } from './telemetry/telemetry.ts';
 export { version } from './version.ts';

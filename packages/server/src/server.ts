@@ -15,6 +15,9 @@ import { artifactHandlers } from './artifacts/artifact-handlers.ts';
 import { artifactTransfers } from './artifacts/artifact-transfers.ts';
 import { createChangeWatch } from './database/change-watch.ts';
 import type { Db, Engine } from './database/engine.ts';
+import type { DatabaseStatus, SchemaStep } from './database/database-status.ts';
+import type { PostgresPoolOptions } from './database/postgres/pool.ts';
+import { readSqliteStatus, upgradeSqlite } from './database/sqlite/administer.ts';
 import { openSqlite } from './database/sqlite/open-sqlite.ts';
 import { insertDefaultExperiment } from './experiments/default-experiment.ts';
 import { experimentHandlers } from './experiments/experiment-handlers.ts';
@@ -33,7 +36,7 @@ import { mlflowVersion, serverInfoHandlers } from './server-info.ts';
 import type { Settings } from './settings/parse-settings.ts';
 import { clientUrl } from './settings/paste-lines.ts';
 import { createReadiness, type Readiness } from './telemetry/readiness.ts';
-import { createTelemetry } from './telemetry/telemetry.ts';
+import { createTelemetry, type MetricsSnapshot } from './telemetry/telemetry.ts';
 import { version } from './version.ts';
 import { openWorkspaceDirectory } from './workspaces/workspace-directory.ts';
 import { workspaceHandlers } from './workspaces/workspace-handlers.ts';
@@ -44,6 +47,8 @@ export interface Server extends AsyncDisposable {
   /** The base URLs for clients, once it listens. */
   readonly urls: readonly string[];
   listen(): Promise<void>;
+  /** Its metrics, for the other processes behind the same port. */
+  metrics(): Promise<MetricsSnapshot>;
   /** Answers what is under way, then lets go of everything. */
   close(): Promise<void>;
 }
@@ -51,8 +56,14 @@ export interface Server extends AsyncDisposable {
 /** The artifact folder may be shared, so an upload without a write for this long counts as given up. */
 const staleUploadMs = 60 * 60 * 1000;
 
+export interface ServerOptions {
+  readonly logger?: Logger;
+  /** The metrics of the other processes behind the same port; a scrape of this one then answers for all of them. */
+  readonly otherMetrics?: () => Promise<readonly MetricsSnapshot[]>;
+}
+
 /** Puts a server together: opens what lives, builds the handlers, returns what can listen. Whoever creates it closes it. */
-export async function createServer(settings: Settings, options: { logger?: Logger } = {}): Promise<Server> {
+export async function createServer(settings: Settings, options: ServerOptions = {}): Promise<Server> {
   const logger =
     options.logger ??
     pino(
@@ -61,7 +72,7 @@ export async function createServer(settings: Settings, options: { logger?: Logge
     );
   const now = Date.now;
   const engine = await openEngine(settings);
-  const telemetry = createTelemetry({ version, mlflowVersion });
+  const telemetry = createTelemetry({ version, mlflowVersion, others: options.otherMetrics });
   try {
     const metricStore = await openMetricStore(engine);
     const handles = createRunHandles();
@@ -167,6 +178,7 @@ export async function createServer(settings: Settings, options: { logger?: Logge
           'server has started',
         );
       },
+      metrics: () => telemetry.snapshot(),
       close,
       [Symbol.asyncDispose]: close,
     };
@@ -193,21 +205,41 @@ export function openTokens(settings: Settings): Promise<OfflineTokens> {
   return openOfflineTokens(() => openEngine(settings), Date.now);
 }
 
-async function openEngine({ database, databasePoolSize, databasePreparedStatements }: Settings): Promise<Engine> {
+/** What the database is, whether or not servers use it; changes nothing. */
+export async function readDatabaseStatus(settings: Settings): Promise<DatabaseStatus> {
+  const { database } = settings;
+  if (database.kind === 'sqlite') return readSqliteStatus(database.path);
+  const { readPostgresStatus } = await import('./database/postgres/administer.ts');
+  return readPostgresStatus(poolOptions(database, settings));
+}
+
+/** Brings the database to this program's schema, as a server does when it starts; gives the steps that were missing. */
+export async function upgradeDatabase(settings: Settings): Promise<readonly SchemaStep[]> {
+  const { database } = settings;
+  if (database.kind === 'sqlite') return upgradeSqlite(database.path);
+  const { upgradePostgres } = await import('./database/postgres/administer.ts');
+  return upgradePostgres(poolOptions(database, settings));
+}
+
+async function openEngine(settings: Settings): Promise<Engine> {
+  const { database } = settings;
   if (database.kind === 'postgres') {
     // The driver is loaded by those who use it.
     const { openPostgres } = await import('./database/postgres/open-postgres.ts');
-    return openPostgres({
-      url: database.url,
-      size: databasePoolSize,
-      preparedStatements: databasePreparedStatements,
-    });
+    return openPostgres(poolOptions(database, settings));
   }
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   return openSqlite({
     path: database.path,
     readerThread: new URL(`./reader-thread.${extension}`, import.meta.url),
   });
+}
+
+function poolOptions(
+  { url }: { readonly url: string },
+  { databasePoolSize, databasePreparedStatements }: Settings,
+): PostgresPoolOptions {
+  return { url, size: databasePoolSize, preparedStatements: databasePreparedStatements };
 }
 
 /** The local folders that the operator has named as artifact roots: the only ones that the server reads. */

@@ -36,6 +36,7 @@ export function watchProcess(registry: Registry): ProcessMetrics {
   addGauge(registry, {
     name: 'process_start_time_seconds',
     help: 'When the process started, in seconds of Unix time.',
+    together: 'min',
     read: () => startTime,
   });
   addMemory(registry);
@@ -53,21 +54,25 @@ function addMemory(registry: Registry): void {
   addGauge(registry, {
     name: 'process_resident_memory_bytes',
     help: 'Resident memory of the process in bytes.',
+    together: 'sum',
     read: () => process.memoryUsage.rss(),
   });
   addGauge(registry, {
     name: 'nodejs_heap_size_total_bytes',
     help: 'Size of the heap of the main thread in bytes.',
+    together: 'sum',
     read: () => process.memoryUsage().heapTotal,
   });
   addGauge(registry, {
     name: 'nodejs_heap_size_used_bytes',
     help: 'Used heap of the main thread in bytes.',
+    together: 'sum',
     read: () => process.memoryUsage().heapUsed,
   });
   addGauge(registry, {
     name: 'nodejs_external_memory_bytes',
     help: 'Memory of the main thread outside of its heap in bytes.',
+    together: 'sum',
     read: () => process.memoryUsage().external,
   });
 }
@@ -82,11 +87,13 @@ function addOpenFiles(registry: Registry): void {
   addGauge(registry, {
     name: 'process_max_fds',
     help: 'How many files the process may have open.',
+    together: 'sum',
     read: () => limit,
   });
   addGauge(registry, {
     name: 'process_open_fds',
     help: 'How many files the process has open.',
+    together: 'sum',
     read: () => readIfThere(() => readdirSync('/proc/self/fd').length),
   });
 }
@@ -105,17 +112,18 @@ const sampledEveryMs = 20;
 function watchEventLoop(registry: Registry): () => void {
   const delay = monitorEventLoopDelay({ resolution: sampledEveryMs });
   delay.enable();
-  const readings = {
-    mean: () => delay.mean,
-    p50: () => delay.percentile(50),
-    p90: () => delay.percentile(90),
-    p99: () => delay.percentile(99),
-    max: () => delay.max,
-  };
-  for (const [name, read] of Object.entries(readings)) {
+  const readings = [
+    ['mean', 'average', () => delay.mean],
+    ['p50', 'average', () => delay.percentile(50)],
+    ['p90', 'max', () => delay.percentile(90)],
+    ['p99', 'max', () => delay.percentile(99)],
+    ['max', 'max', () => delay.max],
+  ] as const;
+  for (const [name, together, read] of readings) {
     addGauge(registry, {
       name: `nodejs_eventloop_lag_${name}_seconds`,
       help: 'How late timers of the main thread fired since the last scrape, in seconds.',
+      together,
       // The sampler reports the time between two samples, of which the interval itself is no delay.
       read: () => (delay.count === 0 ? undefined : Math.max(0, (read() - sampledEveryMs * 1e6) / 1e9)),
     });
@@ -124,6 +132,7 @@ function watchEventLoop(registry: Registry): () => void {
   addGauge(registry, {
     name: 'nodejs_eventloop_utilization_ratio',
     help: 'The share of the time since the last scrape in which the event loop was busy, from 0 to 1.',
+    together: 'average',
     read() {
       const now = performance.eventLoopUtilization();
       const { utilization } = performance.eventLoopUtilization(now, last);

@@ -1,4 +1,4 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Aggregator, type Registry } from 'prom-client';
 
 /** Metrics whose value is kept elsewhere and read when somebody asks, so that nothing is spent while nobody does. */
 export interface ReadMetric {
@@ -8,10 +8,16 @@ export interface ReadMetric {
   readonly read: () => number | undefined;
 }
 
-export function addGauge(registry: Registry, { name, help, read }: ReadMetric): void {
+export interface ReadGauge extends ReadMetric {
+  /** What the gauges of several processes behind one port are together. */
+  readonly together: Exclude<Aggregator, 'omit'>;
+}
+
+export function addGauge(registry: Registry, { name, help, read, together }: ReadGauge): void {
   new Gauge({
     name,
     help,
+    aggregator: together,
     registers: [registry],
     collect() {
       const value = read();
@@ -20,7 +26,7 @@ export function addGauge(registry: Registry, { name, help, read }: ReadMetric): 
   });
 }
 
-/** A total that only grows. */
+/** A total that only grows; those of several processes are added up. */
 export function addCounter(registry: Registry, { name, help, read }: ReadMetric): void {
   new Counter({
     name,
@@ -40,5 +46,13 @@ export function addInfo(
   registry: Registry,
   { name, help, labels }: { name: string; help: string; labels: Readonly<Record<string, string>> },
 ): void {
-  new Gauge({ name, help, labelNames: Object.keys(labels), registers: [registry] }).set({ ...labels }, 1);
+  // Processes that say the same are one line.
+  const gauge = new Gauge({
+    name,
+    help,
+    labelNames: Object.keys(labels),
+    registers: [registry],
+    aggregator: 'first',
+  });
+  gauge.set({ ...labels }, 1);
 }

@@ -1,4 +1,4 @@
-import { Registry } from 'prom-client';
+import { AggregatorRegistry, Registry } from 'prom-client';
 import { createCountedHistogram } from './counted-histogram.ts';
 import { watchProcess } from './process-metrics.ts';
 import { addCounter, addGauge, addInfo } from './read-metrics.ts';
@@ -15,9 +15,15 @@ export interface Telemetry {
   watchCommitQueue(queue: { depth(): number }): void;
   /** Has the connections counted at each scrape. */
   watchConnections(count: () => ConnectionCounts): void;
+  /** This server's own metrics, fit to be sent to another process. */
+  snapshot(): Promise<MetricsSnapshot>;
+  /** For a scrape: the metrics of this server, or of all that serve behind the same port, as one. */
   exposition(): Promise<Exposition>;
   close(): void;
 }
+
+/** What one server's metrics are at a moment. */
+export type MetricsSnapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 
 export interface CommitMeter {
   committed(members: number, bytes: number, seconds: number): void;
@@ -41,12 +47,25 @@ const groupSizes = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000];
 const groupBytes = [1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216];
 const commitSeconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
 
-export function createTelemetry(versions: { readonly version: string; readonly mlflowVersion: string }): Telemetry {
+export interface TelemetryOptions {
+  readonly version: string;
+  readonly mlflowVersion: string;
+  /** The metrics of the other processes behind the same port, where there are any: asked for at each scrape. */
+  readonly others?: (() => Promise<readonly MetricsSnapshot[]>) | undefined;
+}
+
+export function createTelemetry({ version, mlflowVersion, others }: TelemetryOptions): Telemetry {
   const registry = new Registry();
   addInfo(registry, {
     name: 'lazuli_build_info',
     help: 'Always 1; the labels say which Lazuli runs, and whose interface it follows.',
-    labels: { version: versions.version, mlflow_version: versions.mlflowVersion },
+    labels: { version, mlflow_version: mlflowVersion },
+  });
+  addGauge(registry, {
+    name: 'lazuli_workers',
+    help: 'Processes that these metrics are of.',
+    together: 'sum',
+    read: () => 1,
   });
   const requests = createRequestMeter(registry);
   const sizes = createCountedHistogram(registry, {
@@ -79,11 +98,18 @@ export function createTelemetry(versions: { readonly version: string; readonly m
       addGauge(registry, {
         name: 'lazuli_commit_queue_depth',
         help: 'Logging requests that wait for a commit to begin.',
+        together: 'sum',
         read: () => queue.depth(),
       });
     },
     watchConnections: (count) => connectionMetrics(registry, count),
-    exposition: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    snapshot: () => registry.getMetricsAsJSON(),
+    async exposition() {
+      const { contentType } = registry;
+      if (others === undefined) return { contentType, text: await registry.metrics() };
+      const [own, foreign] = await Promise.all([registry.getMetricsAsJSON(), others()]);
+      return { contentType, text: await AggregatorRegistry.aggregate([own, ...foreign]).metrics() };
+    },
     close() {
       processMetrics.stop();
       registry.clear();
@@ -95,11 +121,13 @@ function connectionMetrics(registry: Registry, count: () => ConnectionCounts): v
   addGauge(registry, {
     name: 'lazuli_http_connections',
     help: 'Open connections, idle ones included.',
+    together: 'sum',
     read: () => count().open,
   });
   addGauge(registry, {
     name: 'lazuli_http_requests_in_flight',
     help: 'Requests whose answer is owed or on its way, the one that asks for this included.',
+    together: 'sum',
     read: () => count().answering,
   });
   addCounter(registry, {

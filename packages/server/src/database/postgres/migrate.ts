@@ -1,4 +1,4 @@
-import { migrations, type ColumnTypes } from '../migrations.ts';
+import { migrations, type ColumnTypes, type Migration } from '../migrations.ts';
 import { checkOrigin, type FoundSchema } from '../origin.ts';
 import { outdatedState } from './failure.ts';
 import type { PostgresConnection, PostgresPool } from './pool.ts';
@@ -37,13 +37,13 @@ export async function findSchema(connection: PostgresConnection): Promise<FoundS
 
 /**
  * Brings a PostgreSQL database to this program's schema: all steps in one transaction, which holds a lock, so that of several
- * processes that start at once one does the work and the others find it done.
+ * processes that start at once one does the work and the others find it done. Gives the steps that it has applied.
  */
-export async function migrate(pool: PostgresPool): Promise<void> {
+export async function migrate(pool: PostgresPool): Promise<readonly Migration[]> {
   const found = await pool.transaction('begin', findSchema);
   checkOrigin(found);
   if (found.version === undefined) await createVersions(pool);
-  await pool.transaction('begin', async (connection) => {
+  return pool.transaction('begin', async (connection) => {
     await connection.query({ text: 'lock table schema_versions in exclusive mode', values: [] });
     const { version: present = 0 } = await findSchema(connection);
     const missing = migrations.filter(({ version }) => version > present);
@@ -55,6 +55,7 @@ export async function migrate(pool: PostgresPool): Promise<void> {
       });
     }
     if (missing.length > 0) await connection.query({ text: outdatedFunction, values: [] });
+    return missing;
   });
 }
 

@@ -14,7 +14,7 @@ export async function openPostgres(options: PostgresPoolOptions): Promise<Engine
     await migrate(pool);
   } catch (error) {
     await pool.close();
-    throw cannotOpen(options.url, error);
+    throw cannotOpenPostgres(options.url, error);
   }
   const groups = createPostgresGroups();
   const query = (text: string, values: readonly unknown[]) => failing(() => pool.query({ text, values }));
@@ -90,7 +90,7 @@ async function failing<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** Why the database cannot be opened, with its address but not its password. */
-function cannotOpen(url: string, error: unknown): Error {
+export function cannotOpenPostgres(url: string, error: unknown): Error {
   const { host, pathname } = new URL(url);
   const cause = error instanceof MlflowError && error.cause instanceof Error ? error.cause : error;
   const reason =

@@ -1,4 +1,4 @@
-import { migrations, type ColumnTypes } from '../migrations.ts';
+import { migrations, type ColumnTypes, type Migration } from '../migrations.ts';
 import { checkOrigin, type FoundSchema } from '../origin.ts';
 import type { SqliteConnection } from './connection.ts';
 
@@ -21,8 +21,8 @@ export function findSchema({ all }: Pick<SqliteConnection, 'all'>): FoundSchema 
   return { tables, version: tables.includes('schema_versions') ? schemaVersion(all) : undefined };
 }
 
-/** Brings a SQLite database to this program's schema, each step in its own transaction. */
-export function migrate({ raw, all }: SqliteConnection): void {
+/** Brings a SQLite database to this program's schema, each step in its own transaction; gives those that it has applied. */
+export function migrate({ raw, all }: SqliteConnection): readonly Migration[] {
   const found = findSchema({ all });
   checkOrigin(found);
   if (found.version === undefined) {
@@ -31,7 +31,8 @@ export function migrate({ raw, all }: SqliteConnection): void {
     );
   }
   const present = found.version ?? 0;
-  for (const step of migrations.filter(({ version }) => version > present)) {
+  const missing = migrations.filter(({ version }) => version > present);
+  for (const step of missing) {
     raw.exec('begin immediate');
     try {
       for (const statement of step.statements(sqliteTypes)) raw.exec(statement);
@@ -42,6 +43,7 @@ export function migrate({ raw, all }: SqliteConnection): void {
       throw error;
     }
   }
+  return missing;
 }
 
 function schemaVersion(all: SqliteConnection['all']): number {

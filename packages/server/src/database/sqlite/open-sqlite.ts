@@ -80,10 +80,14 @@ export async function openSqlite({ path, readerThread }: SqliteOptions): Promise
     };
   } catch (error) {
     lock.close();
-    // SQLite's own words do not say which file they are about.
-    if (!(error instanceof Error) || !('errcode' in error)) throw error;
-    throw new Error(`The database ${path} cannot be opened: ${error.message}.`, { cause: error });
+    throw cannotOpenSqlite(path, error);
   }
+}
+
+/** SQLite's own words do not say which file they are about. */
+export function cannotOpenSqlite(path: string, error: unknown): unknown {
+  if (!(error instanceof Error) || !('errcode' in error)) return error;
+  return new Error(`The database ${path} cannot be opened: ${error.message}.`, { cause: error });
 }
 
 function readOrigin(path: string): void {
@@ -99,7 +103,7 @@ function readOrigin(path: string): void {
  * Holds a folder for this process through an exclusive lock on a small database in it. The operating system lets go of it
  * when the process ends, however it ends; a file with a process id would not survive a container's restart.
  */
-function lockFolder(folder: string): { close(): void } {
+export function lockFolder(folder: string): { close(): void } {
   const lock = new DatabaseSync(join(folder, 'lazuli.lock'), { timeout: 0 });
   try {
     lock.exec('pragma journal_mode = delete; begin exclusive');
