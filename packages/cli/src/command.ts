@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { CommandError } from './output.ts';
+import { CommandError, EndWithStatus } from './output.ts';
 import { version, type Surroundings } from './surroundings.ts';
 
 /** A command: a line for the overview, and the module that knows its options, which is loaded when it is called. */
@@ -20,6 +20,11 @@ const entries: readonly CommandEntry[] = [
     summary: 'Create, list and revoke API tokens',
     load: async () => (await import('./commands/token.ts')).describeToken,
   },
+  {
+    name: 'db',
+    summary: 'Look at the schema of the database, and bring it up to date',
+    load: async () => (await import('./commands/db.ts')).describeDb,
+  },
 ];
 
 const examples = `
@@ -38,6 +43,7 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof EndWithStatus) return error.exitCode;
     if (!(error instanceof CommandError)) throw error;
     output.remark(`lazuli: ${error.message}`);
     return error.exitCode;

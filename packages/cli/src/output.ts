@@ -18,6 +18,17 @@ export class CommandError extends Error {
   }
 }
 
+/** The command ends with this status; what there was to say has been said. */
+export class EndWithStatus extends Error {
+  override readonly name = 'EndWithStatus';
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`The command ends with status ${exitCode}.`);
+    this.exitCode = exitCode;
+  }
+}
+
 export function createOutput(stdout: NodeJS.WritableStream, stderr: NodeJS.WritableStream): Output {
   for (const stream of [stdout, stderr]) {
     // `lazuli token list | head -1` closes the pipe early; that is no failure.

@@ -42,13 +42,18 @@ export interface RunningServer extends AsyncDisposable {
   readonly url: string;
   readonly greeting: string;
   readonly end: Promise<Finished>;
-  kill(signal: 'SIGINT' | 'SIGTERM'): void;
+  /** What it has written to stderr so far. */
+  stderr(): string;
+  readonly pid: number;
+  kill(signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): void;
 }
 
 /** Starts a server on a free port and waits until it says where it listens. */
 export async function serving(args: readonly string[], surroundings: Surroundings): Promise<RunningServer> {
   const child = startLazuli(['serve', '--port', '0', ...args], surroundings);
   const end = finished(child);
+  let stderr = '';
+  child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   const greeting = await new Promise<string>((resolve, reject) => {
     let text = '';
     child.stdout?.on('data', (chunk: Buffer) => {
@@ -62,6 +67,8 @@ export async function serving(args: readonly string[], surroundings: Surrounding
     url,
     greeting,
     end,
+    stderr: () => stderr,
+    pid: child.pid ?? 0,
     kill: (signal) => void child.kill(signal),
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL');

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import {
   configOption,
@@ -8,12 +9,15 @@ import {
   settingDefinitions,
   SettingsError,
   variablesOf,
+  type Server,
+  type ServerOptions,
   type SettingDefinition,
   type Settings,
 } from '@lazuli/server';
 import { Option, type Command } from 'commander';
 import { version, type Surroundings } from '../surroundings.ts';
-import { CommandError, explainSystemError, type Output } from '../output.ts';
+import { CommandError, EndWithStatus, explainSystemError, type Output } from '../output.ts';
+import { onStopSignal } from '../stop-signal.ts';
 
 /** `lazuli serve`: every setting of the server is an option. */
 export function describeServe(command: Command, surroundings: Surroundings): void {
@@ -39,7 +43,13 @@ Examples:
     .action(async (given: Readonly<Record<string, string | undefined>>) => {
       const flags: Record<string, string | undefined> = { [configOption.name]: given[configOption.name] };
       for (const { definition, option } of options) flags[definition.name] = given[option.attributeName()];
-      await serve(readSettings(flags, surroundings), surroundings.output);
+      const { output } = surroundings;
+      if (cluster.isWorker) {
+        await serveAsWorker(() => checkSettings(flags, surroundings));
+      } else {
+        const settings = readSettings(flags, surroundings);
+        await (settings.workers === 1 ? serve(settings, output) : serveByWorkers(settings, output));
+      }
     });
 }
 
@@ -53,14 +63,18 @@ function optionOf(definition: SettingDefinition): Option {
   );
 }
 
-export function readSettings(
-  flags: Readonly<Record<string, string | undefined>>,
-  { env, workingDir, output }: Surroundings,
-): Settings {
+type Flags = Readonly<Record<string, string | undefined>>;
+
+export function readSettings(flags: Flags, surroundings: Surroundings): Settings {
+  const settings = checkSettings(flags, surroundings);
+  for (const warning of settings.warnings) surroundings.output.remark(`lazuli: warning: ${warning}`);
+  return settings;
+}
+
+/** Without the warnings, which `readSettings` tells. */
+export function checkSettings(flags: Flags, { env, workingDir }: Omit<Surroundings, 'output'>): Settings {
   try {
-    const settings = parseSettings({ flags, env, workingDir, readFile: (path) => readFileSync(path, 'utf8') });
-    for (const warning of settings.warnings) output.remark(`lazuli: warning: ${warning}`);
-    return settings;
+    return parseSettings({ flags, env, workingDir, readFile: (path) => readFileSync(path, 'utf8') });
   } catch (error) {
     if (error instanceof SettingsError) throw new CommandError(2, error.message, { cause: error });
     throw error;
@@ -68,38 +82,68 @@ export function readSettings(
 }
 
 async function serve(settings: Settings, output: Output): Promise<void> {
-  const stop = stopSignal(output);
-  let server: Awaited<ReturnType<typeof createServer>> | undefined;
+  const stopping = new Promise<void>((resolve) => {
+    onStopSignal({
+      gracefully() {
+        output.result('Stopping: requests that are under way are answered first.');
+        resolve();
+      },
+      atOnce: (_signal, status) => process.exit(status),
+    });
+  });
+  await serveUntil(stopping, settings, {
+    onListening: ({ urls }) => output.result(greeting(settings, urls)),
+  });
+}
+
+/** Several processes behind one port: this one starts them, and each of them runs the same command line. */
+async function serveByWorkers(settings: Settings, output: Output): Promise<void> {
+  const { runWorkers } = await import('../workers/primary.ts');
+  const status = await runWorkers({
+    count: settings.workers,
+    output,
+    onListening: (urls) => output.result(greeting(settings, urls)),
+  });
+  if (status !== 0) throw new EndWithStatus(status);
+}
+
+/** What the person at the terminal should know is said by the process that started this one. */
+async function serveAsWorker(settingsNow: () => Settings): Promise<void> {
+  const { openWorkerLine } = await import('../workers/worker.ts');
+  const line = openWorkerLine();
+  const asked = new Promise<void>((resolve) => {
+    onStopSignal({ gracefully: () => resolve(), atOnce: (_signal, status) => process.exit(status) });
+  });
   try {
-    server = await createServer(settings);
+    await serveUntil(Promise.race([asked, line.orphaned]), settingsNow(), {
+      otherMetrics: line.otherMetrics,
+      onListening: (server) => line.listening(server.urls, () => server.metrics()),
+    });
+  } finally {
+    line.close();
+  }
+}
+
+interface ServeOptions extends ServerOptions {
+  readonly onListening: (server: Server) => void;
+}
+
+async function serveUntil(
+  stopping: Promise<void>,
+  settings: Settings,
+  { onListening, ...options }: ServeOptions,
+): Promise<void> {
+  let server: Server | undefined;
+  try {
+    server = await createServer(settings, options);
     await server.listen();
-    output.result(greeting(settings, server.urls));
-    await stop;
+    onListening(server);
+    await stopping;
   } catch (error) {
     throw startError(error, settings);
   } finally {
     await server?.close();
   }
-}
-
-/** Ctrl-C under `npm start` arrives twice: from the terminal, and passed on by npm. */
-const sameSignalMs = 500;
-
-/** Settles at the first signal that asks for a graceful stop; the second one ends the process at once. */
-async function stopSignal(output: Output): Promise<NodeJS.Signals> {
-  const asked = Promise.withResolvers<NodeJS.Signals>();
-  let askedAt: number | undefined;
-  const onSignal = (signal: 'SIGINT' | 'SIGTERM') => {
-    if (askedAt !== undefined) {
-      if (performance.now() - askedAt < sameSignalMs) return;
-      process.exit(signal === 'SIGINT' ? 130 : 143);
-    }
-    askedAt = performance.now();
-    output.result('Stopping: requests that are under way are answered first.');
-    asked.resolve(signal);
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  return asked.promise;
 }
 
 function greeting(settings: Settings, urls: readonly string[]): string {

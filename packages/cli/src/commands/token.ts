@@ -142,13 +142,14 @@ async function tokensOfDatabase(
 ): Promise<Tokens & { close(): Promise<void> }> {
   const { openTokens } = await import('@lazuli/server');
   const { readSettings } = await import('./serve.ts');
-  // Nothing listens here, so a setting for another address than loopback is no reason to refuse.
+  // Nothing listens here, so another address than loopback, or several workers, are no reason to refuse.
   const flags = {
     'data-dir': dataDir,
     'backend-store-uri': backendStoreUri,
     'database-url': databaseUrl,
     config,
     host: '127.0.0.1',
+    workers: '1',
   };
   const settings = readSettings(flags, surroundings);
   const { database: place } = settings;
