@@ -19,8 +19,8 @@ export interface Engine {
    */
   readonly ownership: 'sole' | 'shared';
   /** A quick read of several queries that see one state of the database. */
-  snapshot<T>(work: (db: Db) => Promise<T>): Promise<T>;
-  run<Args, Result>(read: Read<Args, Result>, args: Args): Promise<Result>;
+  snapshot<T>(work: (db: Db) => Promise<T>, preparation?: Preparation): Promise<T>;
+  run<Args, Result>(read: Read<Args, Result>, args: Args, preparation?: Preparation): Promise<Result>;
   /** `work` runs again where it lost a race against another transaction; it must change nothing but the database. */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
   /** Throws `Outdated` where something that the group remembered and required is no longer so. */
@@ -34,6 +34,12 @@ export interface GroupOptions {
   /** `ask`: decide on what the database says and not on what is remembered of it. */
   readonly memory?: 'trust' | 'ask';
 }
+
+/**
+ * What has to be written before a read. Nothing else is written between it and the state that the read sees, so the read
+ * finds neither less than was prepared nor half of what came later. It may be lost in a crash, as `relaxed` groups may.
+ */
+export type Preparation = (tx: GroupTransaction) => Promise<void>;
 
 /** Another process has changed what a group remembered: nothing was written. */
 export class Outdated extends Error {}

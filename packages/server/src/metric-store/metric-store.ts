@@ -1,6 +1,6 @@
 import type { Int64 } from '@lazuli/contract';
 import { sql } from 'kysely';
-import type { Db, Engine, GroupTransaction } from '../database/engine.ts';
+import type { Db, Engine, GroupTransaction, Preparation } from '../database/engine.ts';
 import type { SeriesPoints } from './series-points.ts';
 import { writeAtOnce } from './settled-points.ts';
 import { createUnsettledPoints } from './unsettled-points.ts';
@@ -14,10 +14,10 @@ import { createUnsettledPoints } from './unsettled-points.ts';
 export interface MetricStore {
   /** Adds points within a group; once it is committed they are durable, and a settling away from being read. */
   append(tx: GroupTransaction, series: readonly SeriesPoints[]): Promise<void>;
-  /** To be awaited before a query reads latest values, of one run or of all. */
-  settleLatest(runKey?: number): Promise<void>;
-  /** To be awaited before a query reads points of these runs. */
-  settlePoints(runKeys: readonly number[]): Promise<void>;
+  /** Before latest values are read, of one run or of all: does most of the work, and gives what the read has to be prepared with. */
+  settleLatest(runKey?: number): Promise<Preparation | undefined>;
+  /** The same before points of these runs are read. */
+  settlePoints(runKeys: readonly number[]): Promise<Preparation | undefined>;
   /** After a workspace is gone. */
   forgetWorkspace(workspaceId: number): void;
   /** Ends the background work; everything is settled then. */
@@ -43,8 +43,8 @@ export async function openMetricStore(engine: Engine): Promise<MetricStore> {
 /** Where several processes write, points go to their places with their group: another process reads them next. */
 const settledAtOnce: MetricStore = {
   append: writeAtOnce,
-  settleLatest: async () => {},
-  settlePoints: async () => {},
+  settleLatest: async () => undefined,
+  settlePoints: async () => undefined,
   forgetWorkspace: () => {},
   close: async () => {},
 };

@@ -1,5 +1,5 @@
 import { exactInt64, type Int64 } from '@lazuli/contract';
-import type { Engine, GroupTransaction, SetRemove, SetWrite } from '../database/engine.ts';
+import type { Engine, GroupTransaction, Preparation, SetRemove, SetWrite } from '../database/engine.ts';
 import { decodePoints, encodePoints } from './point-log.ts';
 import type { SeriesPoints } from './series-points.ts';
 import {
@@ -26,10 +26,10 @@ import {
 export interface UnsettledPoints {
   /** Makes points durable with the group, and readable after its commit. */
   append(tx: GroupTransaction, series: readonly SeriesPoints[]): Promise<void>;
-  /** Brings the latest values of a run up to date, or of all runs. */
-  settleLatest(runKey?: number): Promise<void>;
-  /** Brings the points of some runs to their place. */
-  settlePoints(runKeys: readonly number[]): Promise<void>;
+  /** Brings the latest values of a run up to date, or of all runs; the preparation does the same for what came meanwhile. */
+  settleLatest(runKey?: number): Promise<Preparation>;
+  /** Brings the points of some runs to their place; the preparation does the same for what came meanwhile. */
+  settlePoints(runKeys: readonly number[]): Promise<Preparation>;
   /** Settles what a process that ended has left in the log. */
   recover(): Promise<void>;
   /** Forgets points whose runs are removed with their workspace. */
@@ -93,43 +93,46 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
 
   async function settlePoints(runKeys: readonly number[]): Promise<void> {
     // Those that are there now: with a run that is being logged to, waiting for none to be left could take for ever.
-    let waiting = runKeys.flatMap((runKey): WaitingRun[] => {
-      const run = runs.get(runKey);
-      return run === undefined || run.points.length === 0 ? [] : [{ run, left: run.points.length }];
-    });
+    let waiting = waitingOf(runKeys);
     while (waiting.length > 0) {
-      await writeSlice(waiting);
+      const slice = waiting;
+      await engine.group((tx) => writeSlice(tx, slice, sliceRows), relaxed);
       // Somebody else may have settled them meanwhile.
       waiting = waiting.filter(({ run, left }) => left > 0 && run.points.length > 0);
     }
   }
 
-  /** Writes points of as many runs as make a slice: a transaction for each run would cost more than its points. */
-  function writeSlice(waiting: readonly WaitingRun[]): Promise<void> {
-    return engine.group(async (tx) => {
-      const rows: PointRow[] = [];
-      const taken: { one: WaitingRun; count: number }[] = [];
-      for (const one of waiting) {
-        if (rows.length >= sliceRows) break;
-        const points = one.run.points.slice(0, Math.min(one.left, sliceRows - rows.length)).sort(byPlace);
-        rows.push(...points);
-        taken.push({ one, count: points.length });
+  function waitingOf(runKeys: readonly number[]): WaitingRun[] {
+    return runKeys.flatMap((runKey): WaitingRun[] => {
+      const run = runs.get(runKey);
+      return run === undefined || run.points.length === 0 ? [] : [{ run, left: run.points.length }];
+    });
+  }
+
+  /** Writes up to `mostRows` points of as many runs as it takes: a transaction for each run would cost more than its points. */
+  async function writeSlice(tx: GroupTransaction, waiting: readonly WaitingRun[], mostRows: number): Promise<void> {
+    const rows: PointRow[] = [];
+    const taken: { one: WaitingRun; count: number }[] = [];
+    for (const one of waiting) {
+      if (rows.length >= mostRows) break;
+      const points = one.run.points.slice(0, Math.min(one.left, mostRows - rows.length)).sort(byPlace);
+      for (const point of points) rows.push(point);
+      taken.push({ one, count: points.length });
+    }
+    if (rows.length === 0) return;
+    await tx.write(insertPoints, rows);
+    tx.onCommit(() => {
+      // Later points were pushed behind; another settling can have taken none, since groups take turns.
+      for (const { one, count } of taken) {
+        one.run.points = one.run.points.slice(count);
+        one.left -= count;
+        unsettledCount -= count;
       }
-      await tx.write(insertPoints, rows);
-      tx.onCommit(() => {
-        // Later points were pushed behind; another settling can have taken none, since groups take turns.
-        for (const { one, count } of taken) {
-          one.run.points = one.run.points.slice(count);
-          one.left -= count;
-          unsettledCount -= count;
-        }
-      });
-    }, relaxed);
+    });
   }
 
   async function settleLatest(runKey?: number): Promise<void> {
-    const chosen = runKey === undefined ? [...runs.values()] : [runs.get(runKey)];
-    const behind = chosen.filter((run): run is UnsettledRun => run !== undefined && run.latest.size > 0);
+    const behind = behindOf(runKey);
     for (let start = 0; start < behind.length;) {
       let rows = 0;
       const slice: UnsettledRun[] = [];
@@ -138,17 +141,23 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
         rows += run.latest.size;
         slice.push(run);
       }
-      await engine.group(async (tx) => {
-        const written = slice.map((run) => run.latest);
-        await tx.write(
-          upsertLatest,
-          written.flatMap((latest) => [...latest.values()]),
-        );
-        tx.onCommit(() => {
-          slice.forEach((run) => (run.latest = new Map()));
-        });
-      }, relaxed);
+      await engine.group((tx) => writeLatest(tx, slice), relaxed);
     }
+  }
+
+  /** The runs whose latest values are behind, or the one named, if it is. */
+  function behindOf(runKey?: number): UnsettledRun[] {
+    const chosen = runKey === undefined ? [...runs.values()] : [runs.get(runKey)];
+    return chosen.filter((run): run is UnsettledRun => run !== undefined && run.latest.size > 0);
+  }
+
+  async function writeLatest(tx: GroupTransaction, behind: readonly UnsettledRun[]): Promise<void> {
+    const rows = behind.flatMap(({ latest }) => [...latest.values()]);
+    if (rows.length === 0) return;
+    await tx.write(upsertLatest, rows);
+    tx.onCommit(() => {
+      for (const run of behind) run.latest = new Map();
+    });
   }
 
   /** Settles everything that was logged before this call, and shortens the log by it. */
@@ -183,8 +192,14 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
         note(series);
       });
     },
-    settlePoints,
-    settleLatest,
+    async settlePoints(runKeys) {
+      await settlePoints(runKeys);
+      return (tx) => writeSlice(tx, waitingOf(runKeys), Infinity);
+    },
+    async settleLatest(runKey) {
+      await settleLatest(runKey);
+      return (tx) => writeLatest(tx, behindOf(runKey));
+    },
     async recover() {
       const logged = await engine.db.selectFrom('metric_log').select('seq').orderBy('seq').execute();
       firstSeq = logged[0]?.seq ?? 1;

@@ -1,6 +1,6 @@
 import { docsHint, invalidParameter, limits, missing, type metrics } from '@lazuli/contract';
 import { JsonBody, type Handlers } from '../access/caller.ts';
-import type { Engine } from '../database/engine.ts';
+import type { Engine, Read } from '../database/engine.ts';
 import type { MetricStore } from '../metric-store/metric-store.ts';
 import { metricHistory, metricHistoryBulk, metricHistoryInterval } from './metric-reads.ts';
 import { findRunKeys } from './run-store.ts';
@@ -17,8 +17,14 @@ export interface MetricRoom {
 }
 
 export function metricHandlers({ engine, metricStore }: MetricRoom): Handlers<typeof metrics> {
-  async function settled(workspaceId: number, runIds: readonly string[]): Promise<void> {
-    await metricStore.settlePoints(await findRunKeys(engine.db, workspaceId, runIds));
+  /** Runs a read of points of these runs, none of which it finds in part. */
+  async function readSettled<Query extends { readonly workspaceId: number }>(
+    read: Read<Query, Uint8Array>,
+    query: Query,
+    runIds: readonly string[],
+  ): Promise<JsonBody> {
+    const runKeys = await findRunKeys(engine.db, query.workspaceId, runIds);
+    return new JsonBody(await engine.run(read, query, await metricStore.settlePoints(runKeys)));
   }
 
   return {
@@ -30,15 +36,14 @@ export function metricHandlers({ engine, metricStore }: MetricRoom): Handlers<ty
           `Invalid value ${max_results} for parameter 'max_results' supplied. It must be a positive integer.`,
         );
       }
-      await settled(workspace.workspaceId, [runId]);
-      const bytes = await engine.run(metricHistory, {
+      const query = {
         workspaceId: workspace.workspaceId,
         runId,
         metricKey: metric_key,
         limit: Math.min(max_results ?? unpagedPoints, unpagedPoints),
         ...(page_token === undefined ? {} : { pageToken: page_token }),
-      });
-      return new JsonBody(bytes);
+      };
+      return readSettled(metricHistory, query, [runId]);
     },
 
     async getMetricHistoryBulk({ run_id: runIds = [], metric_key, max_results }, { workspace }) {
@@ -58,14 +63,13 @@ export function metricHandlers({ engine, metricStore }: MetricRoom): Handlers<ty
           `Invalid value ${max_results} for parameter 'max_results' supplied. It must not be negative.`,
         );
       }
-      await settled(workspace.workspaceId, runIds);
-      const bytes = await engine.run(metricHistoryBulk, {
+      const query = {
         workspaceId: workspace.workspaceId,
         runIds,
         metricKey: metric_key,
         limit: Math.min(max_results ?? limits.bulkPoints, limits.bulkPoints),
-      });
-      return new JsonBody(bytes);
+      };
+      return readSettled(metricHistoryBulk, query, runIds);
     },
 
     async getMetricHistoryBulkInterval(
@@ -90,8 +94,7 @@ export function metricHandlers({ engine, metricStore }: MetricRoom): Handlers<ty
           `end_step must be greater than start_step. Found start_step=${start_step} and end_step=${end_step}.`,
         );
       }
-      await settled(workspace.workspaceId, runIds);
-      const bytes = await engine.run(metricHistoryInterval, {
+      const query = {
         workspaceId: workspace.workspaceId,
         runIds,
         metricKey: metric_key,
@@ -100,8 +103,8 @@ export function metricHandlers({ engine, metricStore }: MetricRoom): Handlers<ty
           ...(start_step === undefined ? {} : { startStep: start_step }),
           ...(end_step === undefined ? {} : { endStep: end_step }),
         },
-      });
-      return new JsonBody(bytes);
+      };
+      return readSettled(metricHistoryInterval, query, runIds);
     },
   };
 }

@@ -165,8 +165,7 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
       if (maxResults > limits.searchResults) {
         throw wrongType(maxResults, 'max_results');
       }
-      await metricStore.settleLatest();
-      const bytes = await engine.run(searchRuns, {
+      const query = {
         workspaceId: workspace.workspaceId,
         experimentIds: experiment_ids,
         viewType: run_view_type,
@@ -174,7 +173,8 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
         orderBy: order_by,
         ...(filter === undefined ? {} : { filter }),
         ...(page_token === undefined ? {} : { pageToken: page_token }),
-      });
+      };
+      const bytes = await engine.run(searchRuns, query, await metricStore.settleLatest());
       return new JsonBody(bytes);
     },
 
@@ -247,13 +247,13 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
 
   async function wholeRun(workspaceId: number, runId: string): Promise<Run> {
     const { run_key } = await getRun(engine.db, workspaceId, runId);
-    await metricStore.settleLatest(run_key);
+    const preparation = await metricStore.settleLatest(run_key);
     return engine.snapshot(async (db) => {
       const row = await getRun(db, workspaceId, runId);
       const [run] = await hydrateRuns(db, workspaceId, [row]);
       if (run === undefined) throw new TypeError('A run that was found is hydrated.');
       return run;
-    });
+    }, preparation);
   }
 
   /** *MLflow: deleting or restoring twice is fine.* */

@@ -19,19 +19,21 @@ export async function openPostgres(options: PostgresPoolOptions): Promise<Engine
   const groups = createPostgresGroups();
   const query = (text: string, values: readonly unknown[]) => failing(() => pool.query({ text, values }));
 
-  const snapshot: Engine['snapshot'] = (work) =>
-    failing(() =>
+  const snapshot: Engine['snapshot'] = async (work, preparation) => {
+    if (preparation !== undefined) throw new TypeError('What every process sees at once needs no preparation.');
+    return failing(() =>
       pool.transaction('begin isolation level repeatable read read only', (connection) =>
         work(kyselyOver({ query: (text, values) => connection.query({ text, values }) }, 'postgres')),
       ),
     );
+  };
 
   return {
     db: kyselyOver({ query }, 'postgres'),
     ownership: 'shared',
     snapshot,
     // Scans happen in PostgreSQL, so the event loop is free without a thread.
-    run: (read, args) => snapshot((db) => read.run(db, args)),
+    run: (read, args, preparation) => snapshot((db) => read.run(db, args), preparation),
     transaction: (work) =>
       again(async (onCommit) =>
         pool.transaction('begin isolation level read committed', (connection) =>

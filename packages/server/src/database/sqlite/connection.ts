@@ -65,14 +65,32 @@ export function openSqliteConnection(path: string, mode: 'write' | 'read'): Sqli
   };
 }
 
-/** Lets all queries of `work` see one state of the database. The connection must not be used for anything else meanwhile. */
-export async function inSnapshot<T>(connection: SqliteConnection, work: () => Promise<T>): Promise<T> {
-  connection.prepare('begin').run();
+/**
+ * Lets all queries of `work` see one state of the database: that of when `hold` calls back, or of the first query. The
+ * connection must not be used for anything else meanwhile.
+ */
+export async function inSnapshot<T>(
+  connection: SqliteConnection,
+  work: () => Promise<T>,
+  hold?: (fix: () => void) => Promise<void>,
+): Promise<T> {
+  if (hold === undefined) connection.prepare('begin').run();
+  else await hold(() => fixSnapshot(connection));
   try {
     return await work();
   } finally {
-    connection.prepare('commit').run();
+    endSnapshot(connection);
   }
+}
+
+/** *SQLite: a transaction sees the state of its first read, not of its `begin`.* */
+export function fixSnapshot({ prepare }: SqliteConnection): void {
+  prepare('begin').run();
+  prepare('select 1 from schema_versions limit 1').get();
+}
+
+export function endSnapshot({ prepare }: SqliteConnection): void {
+  prepare('commit').run();
 }
 
 function selectAll(statement: StatementSync, parameters: SQLInputValue[]): Row[] {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { Engine, Transaction } from '../engine.ts';
+import type { Engine, Preparation, Transaction } from '../engine.ts';
 import { findSchema } from './migrate.ts';
 import { createMutex } from '../mutex.ts';
 import { checkOrigin } from '../origin.ts';
@@ -37,28 +37,48 @@ export async function openSqlite({ path, readerThread }: SqliteOptions): Promise
     const groups = createSqliteGroups();
     const db = kyselyOver(reader, 'sqlite');
 
+    type Work<T> = (tx: WriterTransaction, onCommit: Transaction['onCommit']) => Promise<T>;
+
+    /** A transaction, and what follows its commit. The mutex must be held. */
+    async function commitAlone<T>(durability: Durability, work: Work<T>): Promise<T> {
+      const actions: (() => void)[] = [];
+      try {
+        const result = await writer.transaction(durability, (tx) => work(tx, (action) => actions.push(action)));
+        for (const action of actions) action();
+        return result;
+      } catch (error) {
+        throw sqliteFailure(error);
+      }
+    }
+
     /** One transaction at a time; what follows its commit runs before the next one begins. */
-    function inTransaction<T>(
-      durability: Durability,
-      work: (tx: WriterTransaction, onCommit: Transaction['onCommit']) => Promise<T>,
-    ): Promise<T> {
+    function inTransaction<T>(durability: Durability, work: Work<T>): Promise<T> {
+      return mutex.run(() => commitAlone(durability, work));
+    }
+
+    /** Writes what is prepared and fixes the state that a read will see, with no other write in between. */
+    function prepared(preparation: Preparation, fix: () => void | Promise<void>): Promise<void> {
       return mutex.run(async () => {
-        const actions: (() => void)[] = [];
-        try {
-          const result = await writer.transaction(durability, (tx) => work(tx, (action) => actions.push(action)));
-          for (const action of actions) action();
-          return result;
-        } catch (error) {
-          throw sqliteFailure(error);
-        }
+        await commitAlone('relaxed', (tx, onCommit) => preparation(groups.over(tx, onCommit)));
+        await fix();
       });
     }
 
     return {
       db,
       ownership: 'sole',
-      snapshot: (work) => readMutex.run(() => inSnapshot(reader, () => work(db))),
-      run: (read, args) => threads.run(read, args),
+      snapshot: (work, preparation) =>
+        readMutex.run(() =>
+          preparation === undefined
+            ? inSnapshot(reader, () => work(db))
+            : inSnapshot(
+                reader,
+                () => work(db),
+                (fix) => prepared(preparation, fix),
+              ),
+        ),
+      run: (read, args, preparation) =>
+        threads.run(read, args, preparation === undefined ? undefined : (fix) => prepared(preparation, fix)),
       transaction: (work) =>
         inTransaction('durable', (tx, onCommit) =>
           work({

@@ -1,10 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MlflowError } from '@lazuli/contract';
 import type { Read } from '../engine.ts';
-import { createMutex } from '../mutex.ts';
 import { kyselyOver } from '../kysely-over.ts';
 import type { ReadRequest, ReadResponse } from './reader-pool.ts';
-import { inSnapshot, openSqliteConnection } from './connection.ts';
+import { endSnapshot, fixSnapshot, openSqliteConnection } from './connection.ts';
 import { sqliteFailure } from './failure.ts';
 
 /** The other end of `createReaderPool`: answers reads by their name, on a connection of this thread's own. */
@@ -14,14 +13,33 @@ export function serveReads(reads: readonly Read<any, unknown>[]): void {
   if (port === null) throw new TypeError('serveReads runs in a worker thread.');
   const connection = openSqliteConnection((workerData as { path: string }).path, 'read');
   const db = kyselyOver(connection, 'sqlite');
-  const turns = createMutex();
   const byName = new Map(reads.map((read) => [read.name, read]));
 
-  async function answer({ id, name, args }: ReadRequest): Promise<ReadResponse> {
-    const read = byName.get(name);
-    if (read === undefined) return { id, failure: new TypeError(`No read has the name '${name}'.`) };
+  /** Whether the state that the next read sees is fixed already. */
+  let isFixed = false;
+
+  async function perform(request: ReadRequest): Promise<unknown> {
+    if (request.kind === 'fix') {
+      fixSnapshot(connection);
+      isFixed = true;
+      return undefined;
+    }
+    if (!isFixed) connection.prepare('begin').run();
     try {
-      return { id, result: await turns.run(() => inSnapshot(connection, () => read.run(db, args))) };
+      if (request.kind === 'forget') return undefined;
+      const read = byName.get(request.name);
+      if (read === undefined) throw new TypeError(`No read has the name '${request.name}'.`);
+      return await read.run(db, request.args);
+    } finally {
+      isFixed = false;
+      endSnapshot(connection);
+    }
+  }
+
+  async function answer(request: ReadRequest): Promise<ReadResponse> {
+    const { id } = request;
+    try {
+      return { id, result: await perform(request) };
     } catch (thrown) {
       const error = sqliteFailure(thrown);
       if (!(error instanceof MlflowError)) return { id, failure: error };

@@ -125,7 +125,8 @@ export async function openSqliteWriter(path: string): Promise<SqliteWriter> {
           },
           each: async (sql, keys) => (await send({ kind: 'each', sql, keys })).rows,
         });
-        await send({ kind: 'commit' });
+        // Where nothing was asked and nothing is to be written there is nothing to commit.
+        if (pending.hasBegun || pending.steps.length > 0) await send({ kind: 'commit' });
         return result;
       } catch (error) {
         Object.assign(pending, { steps: [], blobs: [] });
