@@ -22,7 +22,7 @@ const entries: readonly CommandEntry[] = [
   },
   {
     name: 'db',
-    summary: 'Look at the schema of the database, and bring it up to date',
+    summary: 'Look at the database, bring it up to date, back it up',
     load: async () => (await import('./commands/db.ts')).describeDb,
   },
 ];

@@ -1,4 +1,5 @@
 /** The tracking server, to be started by the command or embedded in another program. */
+export { backUpSqlite } from './database/sqlite/backup.ts';
 export type { DatabaseStatus, SchemaStep } from './database/database-status.ts';
 export { createServer, openTokens, readDatabaseStatus, upgradeDatabase } from './server.ts';
 export type { Server, ServerOptions } from './server.ts';

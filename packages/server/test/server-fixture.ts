@@ -41,7 +41,11 @@ declare module 'vitest' {
 /** What names the database that belongs to a data directory: nothing for SQLite, which has it there. */
 export async function databaseFlags(dataDir: string): Promise<Record<string, string>> {
   if (inject('engine') === 'sqlite') return {};
-  return { 'database-url': await databaseOnSharedPostgres(dataDir), 'database-pool-size': '4' };
+  return {
+    'database-url': await databaseOnSharedPostgres(dataDir),
+    'database-pool-size': '4',
+    'database-prepared-statements': process.env['LAZULI_TEST_STATEMENTS'] ?? 'on',
+  };
 }
 
 /** The settings of a server on a data directory, on the engine under test. */

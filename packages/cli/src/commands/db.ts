@@ -2,9 +2,10 @@ import type { DatabaseStatus, SchemaStep, Settings } from '@lazuli/server';
 import type { Command } from 'commander';
 import { CommandError, EndWithStatus, formatTable } from '../output.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { describeBackup } from './db-backup.ts';
 
 /**
- * `lazuli db`: the schema of a server's database. A server brings it up to date when it starts; these are for those who
+ * `lazuli db`: the schema of a server's database, and a copy of it. A server brings it up to date when it starts; these are for those who
  * want to know before, or who let another user than the server's change tables.
  */
 interface PlaceOptions {
@@ -44,6 +45,7 @@ is not or cannot be read, and with 2 when a setting is wrong.`,
       throw new EndWithStatus(1);
     });
 
+  describeBackup(command, surroundings);
   subcommand('upgrade', 'Bring the database up to date')
     .addHelpText(
       'after',

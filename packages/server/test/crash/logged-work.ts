@@ -151,14 +151,14 @@ export async function audit(client: Client, books: Books): Promise<void> {
   }
 }
 
-interface RunState {
+export interface RunState {
   readonly history: Record<string, string[]>;
   readonly latest: string[];
   readonly params: string[];
   readonly tags: string[];
 }
 
-async function stateOf(client: Client, { info, data }: Run): Promise<RunState> {
+export async function stateOf(client: Client, { info, data }: Run): Promise<RunState> {
   const history: Record<string, string[]> = {};
   for (const key of ['a', 'b', 'c', 'd', 'loss']) {
     const { metrics = [] } = await client.metrics.getMetricHistory({ run_id: info.run_id, metric_key: key });
@@ -173,7 +173,7 @@ async function stateOf(client: Client, { info, data }: Run): Promise<RunState> {
   };
 }
 
-function stateAfter(worker: string, requests: readonly Request[]): RunState {
+export function stateAfter(worker: string, requests: readonly Request[]): RunState {
   const points = new Map<string, Point>();
   const params = new Map<string, string>();
   const tags = new Map([['worker', worker]]);
@@ -218,7 +218,7 @@ function withoutOrder({ info, data }: Run): unknown {
   return { info, metrics: sorted(data.metrics), params: sorted(data.params), tags: sorted(data.tags) };
 }
 
-async function allRuns(client: Client, experimentId: string): Promise<Run[]> {
+export async function allRuns(client: Client, experimentId: string): Promise<Run[]> {
   const found: Run[] = [];
   let page_token: string | undefined;
   do {

@@ -23,7 +23,7 @@ export async function newDatabase(): Promise<string> {
     await makeTemplate(client);
     const name = `test_${process.pid}_${++count}`;
     await client.query(`create database ${name} template ${template}`);
-    return urlOf(name);
+    return pooledUrlOf(name);
   });
 }
 
@@ -44,5 +44,12 @@ async function makeTemplate(client: Client): Promise<void> {
 function urlOf(database: string): string {
   const url = new URL(inject('sharedPostgres'));
   url.pathname = `/${database}`;
+  return url.href;
+}
+
+/** How a server under test reaches it. */
+function pooledUrlOf(database: string): string {
+  const url = new URL(urlOf(database));
+  url.host = inject('sharedPooler') ?? url.host;
   return url.href;
 }
