@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 /**
  * `npm run nightly`: what is too long for each change. The tests with more kills and more generated requests, the examples,
- * the official clients, the comparison with MLflow's own server and the whole bench; each part runs even where an earlier one failed.
+ * the official clients, the comparison with MLflow's own server, a deployment on Debian's packages and the whole bench; each part runs even where an earlier one failed.
  */
 const root = join(import.meta.dirname, '..');
 
@@ -18,11 +18,12 @@ const parts: readonly Part[] = [
   {
     name: 'tests, long',
     script: 'test',
-    env: { LAZULI_NIGHTLY: '1', LAZULI_CRASH_ROUNDS: '20', LAZULI_FUZZ_REQUESTS: '100000' },
+    env: { LAZULI_NIGHTLY: '1', LAZULI_CRASH_ROUNDS: '20', LAZULI_BACKUP_ROUNDS: '5', LAZULI_FUZZ_REQUESTS: '100000' },
   },
   { name: 'examples', script: 'examples' },
   { name: 'official clients', script: 'conformance' },
   { name: 'comparison with MLflow', script: 'differential' },
+  { name: 'deployment', script: 'deployment' },
   { name: 'bench', script: 'bench', args: ['--scale', '1'] },
 ];
 
