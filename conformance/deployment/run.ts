@@ -52,7 +52,10 @@ const tools = await findTools();
 if (typeof tools === 'string') {
   console.log(`# SKIP ${tools}`);
 } else {
-  await deploy(tools);
+  await deploy(tools).catch((error: unknown) => {
+    count.failed++;
+    console.log(`not ok - the deployment can be set up\n${String(error).replace(/^/gm, '    ')}`);
+  });
 }
 console.log(`${count.passed} passed, ${count.failed} failed`);
 process.exitCode = count.failed === 0 ? 0 : 1;
@@ -77,10 +80,10 @@ async function deploy(tools: Tools): Promise<void> {
 
   await createLazuliDatabase(database);
   await tlsChecks(database, authority, stranger);
-  if (chosen !== 'on') await round(tools, folder, database, authority, 'off');
+  if (chosen !== 'on') await round(tools, folder, database, authority, 'off', undo);
   if (!carriesStatements(pooler))
     console.log(`# ${pooler} has no max_prepared_statements, which came with 1.21: not tried`);
-  else if (chosen !== 'off') await round(tools, folder, database, authority, 'on');
+  else if (chosen !== 'off') await round(tools, folder, database, authority, 'on', undo);
 }
 
 function carriesStatements(version: string): boolean {
@@ -95,7 +98,7 @@ async function tlsChecks(database: Database, authority: Authority, stranger: Aut
     must(status === 1, `It ended with ${status}: ${stderr}`);
     must(reason.test(stderr), `It does not say why: ${stderr}`);
     must(!stderr.includes(database.password), `It tells the password: ${stderr}`);
-    return stderr.trim().split('\n')[0] ?? '';
+    return stderr.trim().split('\n').at(-1) ?? '';
   };
   const parameters = (sslmode: string, { certificate }: Authority) => ({ sslmode, sslrootcert: certificate });
   await check('verify-full takes a server with the right name and authority', async () => {
@@ -131,8 +134,10 @@ async function round(
   database: Database,
   authority: Authority,
   preparedStatements: 'on' | 'off',
+  all: AsyncDisposableStack,
 ): Promise<void> {
-  await using undo = new AsyncDisposableStack();
+  // Part of the whole, so that a signal ends this, too.
+  await using undo = all.use(new AsyncDisposableStack());
   const folder = await mkdtemp(join(parent, `${preparedStatements}-`));
   await chmod(folder, 0o755);
   const called = (what: string): string => `${what} (statements ${preparedStatements})`;
@@ -186,7 +191,7 @@ async function round(
     return `${load.books.acknowledgements} acknowledged`;
   });
   await check(called('a dump taken while clients log is restored with all that was acknowledged before it'), () =>
-    backUpAndRestore(tools, folder, database, target),
+    backUpAndRestore(tools, folder, database, target, undo),
   );
   await check(called('`lazuli db status` knows the database'), async () => {
     const { status, stdout, stderr } = await lazuli(['db', 'status', '--database-url', database.url()]);
@@ -259,7 +264,13 @@ async function transferArtifact(target: Target, servers: readonly TrackingServer
   return `uploaded in ${seconds.toFixed(1)} s`;
 }
 
-async function backUpAndRestore(tools: Tools, folder: string, database: Database, target: Target): Promise<string> {
+async function backUpAndRestore(
+  tools: Tools,
+  folder: string,
+  database: Database,
+  target: Target,
+  all: AsyncDisposableStack,
+): Promise<string> {
   const dump = join(folder, 'lazuli.dump');
   const load = await startLoad(target, clients, 'backed up');
   await untilAcknowledged(load.books, 1_000);
@@ -280,7 +291,7 @@ async function backUpAndRestore(tools: Tools, folder: string, database: Database
   });
   const url = database.url('lazuli_restored');
   await run(tools.pgRestore, ['--exit-on-error', '--no-owner', '--jobs=4', `--dbname=${url}`, dump]);
-  await using undo = new AsyncDisposableStack();
+  await using undo = all.use(new AsyncDisposableStack());
   const restored = join(folder, 'restored');
   await run('mkdir', [restored]);
   const [server] = await startServers(1, { databaseUrl: url, preparedStatements: 'on', folder: restored }, undo);
