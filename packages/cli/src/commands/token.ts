@@ -141,7 +141,7 @@ async function tokensOfDatabase(
   database: 'make' | 'read',
 ): Promise<Tokens & { close(): Promise<void> }> {
   const { openTokens } = await import('@lazuli/server');
-  const { readSettings } = await import('./serve.ts');
+  const { checkSettings } = await import('./serve.ts');
   // Nothing listens here, so another address than loopback, or several workers, are no reason to refuse.
   const flags = {
     'data-dir': dataDir,
@@ -151,7 +151,7 @@ async function tokensOfDatabase(
     host: '127.0.0.1',
     workers: '1',
   };
-  const settings = readSettings(flags, surroundings);
+  const settings = checkSettings(flags, surroundings);
   const { database: place } = settings;
   if (database === 'read' && place.kind === 'sqlite' && !existsSync(place.path)) {
     throw new CommandError(1, `There is no database at ${place.path}.`);
