@@ -5,7 +5,7 @@ import { createPostgresPool, type PostgresPool, type PostgresPoolOptions } from 
 
 export function readPostgresStatus(options: PostgresPoolOptions): Promise<DatabaseStatus> {
   return withPool(options, (pool) =>
-    pool.transaction('begin read only', async (connection) => {
+    pool.transaction('reads', async (connection) => {
       const { rows } = await connection.query({
         text: `select current_setting('server_version') as version`,
         values: [],

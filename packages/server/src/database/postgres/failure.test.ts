@@ -2,7 +2,7 @@ import { MlflowError } from '@lazuli/contract';
 import { DatabaseError } from 'pg';
 import { describe, expect, test } from 'vitest';
 import { Outdated } from '../engine.ts';
-import { endsConnection, isLostRace, outdatedState, postgresFailure } from './failure.ts';
+import { asConnectionFailure, endsConnection, isLostRace, outdatedState, postgresFailure } from './failure.ts';
 
 function sqlState(code: string, severity = 'ERROR'): DatabaseError {
   const error = new DatabaseError(`what PostgreSQL says of ${code}`, 0, 'error');
@@ -76,9 +76,18 @@ describe('a failure of PostgreSQL', () => {
 
   test("without a code is the connection's", () => {
     const error = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
-    expect(postgresFailure(error)).toMatchObject({ ...passing, cause: error });
-    expect(endsConnection(error)).toBe(true);
-    expect(isLostRace(error)).toBe(false);
+    const lost = asConnectionFailure(error);
+    expect(lost).toMatchObject({ cause: error });
+    expect(postgresFailure(lost)).toMatchObject({ ...passing, cause: lost });
+    expect(endsConnection(lost)).toBe(true);
+    expect(isLostRace(lost)).toBe(false);
+    expect(asConnectionFailure(sqlState('40001'))).toBeInstanceOf(DatabaseError);
+  });
+
+  test('that did not come from the database at all is a defect, and stays what it is', () => {
+    const defect = new TypeError('a defect');
+    expect(postgresFailure(defect)).toBe(defect);
+    expect(endsConnection(defect)).toBe(false);
   });
 
   test('that has been put into words already keeps them', () => {

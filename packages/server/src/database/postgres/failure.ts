@@ -19,28 +19,40 @@ const lostRaces = new Set([
 ]);
 
 /** Classes and codes of what passes by itself: connection, resources, operator's intervention, input and output. */
-const passing = /^(08|53|57|58)|^25006$|^55P03$/;
+const passing = /^(08|53|57|58)|^25006$|^25P0[34]$|^40003$|^55P03$/;
 
 /** PostgreSQL stores neither U+0000 nor what is no UTF-8. */
 const unstorable = new Set(['22021', '22P05']);
+
+/** There is no connection, or it broke before the answer: whether a write was carried out is not known. */
+export class ConnectionLost extends Error {}
+
+/** What the driver throws that is not the database's answer comes from the connection. */
+export function asConnectionFailure(error: unknown): Error {
+  return error instanceof DatabaseError
+    ? error
+    : new ConnectionLost('the connection to the database failed', { cause: error });
+}
 
 export function isLostRace(error: unknown): boolean {
   return error instanceof DatabaseError && lostRaces.has(error.code ?? '');
 }
 
+export function isPassing(error: unknown): boolean {
+  return !(error instanceof DatabaseError) || passing.test(error.code ?? '');
+}
+
 /** Whether a connection is of no use any more after this failure; 25006: it leads to a server that has become a standby. */
 export function endsConnection(error: unknown): boolean {
-  if (!(error instanceof DatabaseError)) return true;
-  return error.severity === 'FATAL' || /^(08|57P)|^25006$/.test(error.code ?? '');
+  if (!(error instanceof DatabaseError)) return error instanceof ConnectionLost;
+  return error.severity === 'FATAL' || error.severity === 'PANIC' || /^(08|57P)|^25006$/.test(error.code ?? '');
 }
 
 /** A failure as clients should see it: what may pass is 503, which they retry. */
 export function postgresFailure(error: unknown): unknown {
-  if (error instanceof MlflowError || error instanceof Outdated) return error;
-  if (!(error instanceof DatabaseError)) {
-    // Also when a commit's answer is lost: whether it was stored is then not known, and a retry finds out.
-    return unavailable('the connection to the database failed', error);
-  }
+  // Also when a commit's answer is lost: whether it was stored is then not known, and a retry finds out.
+  if (error instanceof ConnectionLost) return unavailable(error.message, error);
+  if (!(error instanceof DatabaseError)) return error;
   const code = error.code ?? '';
   if (code === outdatedState) return new Outdated('What was remembered is no longer so.', { cause: error });
   if (code === '53100') return unavailable("the database's disk is full", error);

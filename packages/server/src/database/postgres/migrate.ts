@@ -40,10 +40,10 @@ export async function findSchema(connection: PostgresConnection): Promise<FoundS
  * processes that start at once one does the work and the others find it done. Gives the steps that it has applied.
  */
 export async function migrate(pool: PostgresPool): Promise<readonly Migration[]> {
-  const found = await pool.transaction('begin', findSchema);
+  const found = await pool.transaction('reads', findSchema);
   checkOrigin(found);
   if (found.version === undefined) await createVersions(pool);
-  return pool.transaction('begin', async (connection) => {
+  return pool.transaction('migration', async (connection) => {
     await connection.query({ text: 'lock table schema_versions in exclusive mode', values: [] });
     const { version: present = 0 } = await findSchema(connection);
     const missing = migrations.filter(({ version }) => version > present);

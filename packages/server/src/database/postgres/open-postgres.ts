@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MlflowError } from '@lazuli/contract';
 import type { Engine } from '../engine.ts';
 import { kyselyOver } from '../kysely-over.ts';
-import { isLostRace, postgresFailure } from './failure.ts';
+import { ConnectionLost, isLostRace, postgresFailure } from './failure.ts';
 import { createPostgresGroups } from './group.ts';
 import { migrate } from './migrate.ts';
 import { createPostgresPool, type PostgresPoolOptions, type Statement } from './pool.ts';
@@ -22,7 +21,7 @@ export async function openPostgres(options: PostgresPoolOptions): Promise<Engine
   const snapshot: Engine['snapshot'] = async (work, preparation) => {
     if (preparation !== undefined) throw new TypeError('What every process sees at once needs no preparation.');
     return failing(() =>
-      pool.transaction('begin isolation level repeatable read read only', (connection) =>
+      pool.transaction('reads', (connection) =>
         work(kyselyOver({ query: (text, values) => connection.query({ text, values }) }, 'postgres')),
       ),
     );
@@ -36,7 +35,7 @@ export async function openPostgres(options: PostgresPoolOptions): Promise<Engine
     run: (read, args, preparation) => snapshot((db) => read.run(db, args), preparation),
     transaction: (work) =>
       again(async (onCommit) =>
-        pool.transaction('begin isolation level read committed', (connection) =>
+        pool.transaction('writes', (connection) =>
           work({
             db: kyselyOver({ query: (text, values) => connection.query({ text, values }) }, 'postgres'),
             onCommit,
@@ -54,7 +53,7 @@ export async function openPostgres(options: PostgresPoolOptions): Promise<Engine
           if (statement !== undefined) await run(statement);
           return result;
         }
-        return pool.transaction('begin isolation level read committed', async (connection) => {
+        return pool.transaction('group', async (connection) => {
           const group = groups.over((statement) => connection.query(statement), 'none', onCommit);
           const result = await work(group.tx);
           const statement = group.statement();
@@ -94,7 +93,7 @@ async function failing<T>(work: () => Promise<T>): Promise<T> {
 /** Why the database cannot be opened, with its address but not its password. */
 export function cannotOpenPostgres(url: string, error: unknown): Error {
   const { host, pathname } = new URL(url);
-  const cause = error instanceof MlflowError && error.cause instanceof Error ? error.cause : error;
+  const cause = error instanceof ConnectionLost ? (error.cause ?? error) : error;
   const reason =
     cause instanceof Error && cause.message !== '' ? cause.message : String((cause as { code?: unknown }).code);
   return new Error(`The PostgreSQL database ${host}${pathname} cannot be opened: ${reason.replace(/\.$/, '')}.`, {

@@ -1,18 +1,19 @@
 import { exactInt64 } from '@lazuli/contract';
-import { Pool, types, type CustomTypesConfig, type PoolClient } from 'pg';
-import type { Row } from '../engine.ts';
+import { types, type CustomTypesConfig } from 'pg';
+import type { ColumnValue } from '../engine.ts';
 import type { StatementResult } from '../kysely-over.ts';
-import { endsConnection } from './failure.ts';
+import { createConnections, type Connection } from './connections.ts';
+import { asConnectionFailure, ConnectionLost, endsConnection } from './failure.ts';
 
 /**
- * Connections to PostgreSQL. Nothing here outlives a transaction (no session settings, no advisory locks, no LISTEN), so a
- * pooler in transaction mode may stand between.
+ * Statements and transactions on PostgreSQL, each within a limit of time. Nothing here outlives a transaction (no session
+ * settings, no advisory locks, no LISTEN), so a pooler in transaction mode may stand between.
  */
 export interface PostgresPool {
   /** One statement in a transaction of its own. */
   query(statement: Statement): Promise<StatementResult>;
-  /** Everything of `work` on one connection, between `begin` and a commit, or a rollback where it throws. */
-  transaction<T>(begin: string, work: (connection: PostgresConnection) => Promise<T>): Promise<T>;
+  /** Everything of `work` on one connection, in one transaction that is rolled back where it throws. */
+  transaction<T>(kind: TransactionKind, work: (connection: PostgresConnection) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -35,79 +36,109 @@ export interface PostgresPoolOptions {
   readonly preparedStatements: 'on' | 'off';
 }
 
-const connectTimeoutMs = 5_000;
-/** Longer than any statement of ours should take, and short enough that nobody waits for a server that is gone. */
-const queryTimeoutMs = 30_000;
+/** What is over in milliseconds unless something is wrong: a flush, a `begin`, a `commit`. Nobody waits long behind it. */
+const quickMs = 10_000;
+
+export type TransactionKind = keyof typeof kinds;
+
+/** How each kind begins, and how long each of its statements may take. */
+const kinds = {
+  reads: { begin: 'begin isolation level repeatable read read only', statementMs: 30_000 },
+  writes: { begin: 'begin isolation level read committed', statementMs: 30_000 },
+  group: { begin: 'begin isolation level read committed', statementMs: quickMs },
+  /** Builds indexes, and waits for another process that does. */
+  migration: { begin: 'begin isolation level read committed', statementMs: 60 * 60_000 },
+} as const;
+
+/** The server gives up a statement before we do: nobody would read its answer, and others wait for its locks. */
+const serverGivesUpEarlierMs = 2_000;
 /** A server that lost sight of us holds our locks no longer than this. */
-const abandonedAfter = '15s';
+const abandonedAfter = '5s';
 
 export function createPostgresPool({ url, size, preparedStatements }: PostgresPoolOptions): PostgresPool {
-  const pool = new Pool({
-    connectionString: withLibpqTls(url),
-    max: size,
-    connectionTimeoutMillis: connectTimeoutMs,
-    idleTimeoutMillis: 60_000,
-    query_timeout: queryTimeoutMs,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 10_000,
-    application_name: 'lazuli',
-    types: { getTypeParser },
-    // `begin` travels together with the statement that follows it.
-    pipeline: true,
-  });
-  // A connection that breaks while nobody uses it has left the pool already; the next one to ask gets a new one.
-  pool.on('error', () => undefined);
+  const connections = createConnections(
+    {
+      connectionString: withLibpqTls(url),
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      application_name: 'lazuli',
+      types: { getTypeParser },
+      // A statement may leave before the one ahead of it is answered.
+      pipeline: true,
+    },
+    size,
+  );
 
-  async function run(client: PoolClient, { name, text, values }: Statement): Promise<StatementResult> {
+  async function run(connection: Connection, { name, text, values }: Statement, limitMs: number) {
     const named = name === undefined || preparedStatements === 'off' ? {} : { name };
-    const { rows, rowCount } = await client.query<Row>({ ...named, text, values: [...values] });
-    return { rows, changes: rowCount ?? 0 };
-  }
-
-  async function withConnection<T>(work: (client: PoolClient, abandon: () => void) => Promise<T>): Promise<T> {
-    const client = await pool.connect();
-    let isBroken = false;
-    const abandon = (): void => {
-      isBroken = true;
-    };
-    client.on('error', abandon);
+    const tooLong = { limitMs, isReached: false };
+    const timer = setTimeout(() => {
+      tooLong.isReached = true;
+      connection.reset();
+    }, limitMs);
     try {
-      return await work(client, abandon);
+      const { command, rows, rowCount } = await connection.client.query<Record<string, ColumnValue>>({
+        ...named,
+        text,
+        values: [...values],
+      });
+      return { command, rows, changes: rowCount ?? 0 };
+    } catch (error) {
+      if (tooLong.isReached) throw new ConnectionLost(`the database did not answer within ${limitMs / 1000} s`);
+      throw asConnectionFailure(error);
     } finally {
-      client.off('error', abandon);
-      client.release(isBroken);
+      clearTimeout(timer);
     }
   }
 
+  async function withConnection<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const connection = await connections.take();
+    let state: 'usable' | 'failed' = 'usable';
+    try {
+      return await work(connection);
+    } catch (error) {
+      if (endsConnection(error)) state = 'failed';
+      throw error;
+    } finally {
+      connection.giveBack(state);
+    }
+  }
+
+  async function transact<T>(
+    connection: Connection,
+    kind: TransactionKind,
+    work: (connection: PostgresConnection) => Promise<T>,
+  ): Promise<T> {
+    const { begin, statementMs } = kinds[kind];
+    const text = `${begin}; set local idle_in_transaction_session_timeout = '${abandonedAfter}'; set local statement_timeout = ${statementMs - serverGivesUpEarlierMs}`;
+    const begun = run(connection, { text, values: [] }, quickMs);
+    // A read need not wait for its answer. A write must: without a transaction around it, it would stay whatever follows.
+    if (kind === 'reads') begun.catch(() => undefined);
+    else await begun;
+    const result = await work({ query: (statement) => run(connection, statement, statementMs) });
+    await begun;
+    const { command } = await run(connection, { text: 'commit', values: [] }, quickMs);
+    // *PostgreSQL answers ROLLBACK to the commit of a transaction in which a statement has failed.*
+    if (command !== 'COMMIT') throw new TypeError(`A transaction ended with ${command}.`);
+    return result;
+  }
+
   return {
-    query: (statement) =>
-      withConnection(async (client, abandon) => {
+    query: (statement) => withConnection((connection) => run(connection, statement, quickMs)),
+    transaction: (kind, work) =>
+      withConnection(async (connection) => {
         try {
-          return await run(client, statement);
+          return await transact(connection, kind, work);
         } catch (error) {
-          if (endsConnection(error)) abandon();
+          if (!endsConnection(error)) {
+            await run(connection, { text: 'rollback', values: [] }, quickMs).catch(() => connection.reset());
+          }
           throw error;
         }
       }),
-    transaction: (begin, work) =>
-      withConnection(async (client, abandon) => {
-        try {
-          const begun = client.query(`${begin}; set local idle_in_transaction_session_timeout = '${abandonedAfter}'`);
-          // Its failure is the next statement's, too.
-          begun.catch(() => undefined);
-          const result = await work({ query: (statement) => run(client, statement) });
-          await begun;
-          await client.query('commit');
-          return result;
-        } catch (error) {
-          await client.query('rollback').catch(abandon);
-          throw error;
-        }
-      }),
-    close: () => pool.end(),
+    close: () => connections.close(),
   };
 }
-
 const int8 = 20;
 
 /** 64-bit integers as a number where a double holds them exactly, and as a bigint otherwise. */
