@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, copyFileSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { copyFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { aRun } from '../server-fixture.ts';
+import { fillDisk, makeRoom } from './full-disk.ts';
 import { integrityOf } from './integrity.ts';
 import { audit, emptyBooks, work, type Books } from './logged-work.ts';
 import { startOrderedServer } from './ordered-server.ts';
@@ -42,19 +43,6 @@ function diskOf(server: ServerProcess, dataDir: string): string {
   return join('/proc', String(server.pid), 'root', dataDir);
 }
 
-function fillDisk(disk: string): void {
-  const file = openSync(join(disk, 'ballast'), 'a');
-  try {
-    for (const size of [65_536, 4_096]) {
-      for (;;) if (writeSync(file, Buffer.alloc(size)) < size) break;
-    }
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'ENOSPC') throw error;
-  } finally {
-    closeSync(file);
-  }
-}
-
 async function logUntilRefused(server: ServerProcess, books: Books, workers: number): Promise<void> {
   const before = books.refusals.length;
   await Promise.all(
@@ -85,7 +73,7 @@ describe('a server whose disk is full', () => {
           const upload = await fetch(uploadTo(server.url), { method: 'PUT', body: new Uint8Array(1024 * 1024) });
           expect(upload.status).toBeGreaterThanOrEqual(500);
           expect((await fetch(uploadTo(server.url))).status).toBe(404);
-          unlinkSync(join(disk, 'ballast'));
+          makeRoom(disk);
         } else {
           // The log itself has filled the disk: more room is what a person would give it.
           remount(server, dataDir, 8 * diskBytes);

@@ -38,27 +38,43 @@ export interface Books {
   /** Runs whose creation was sent but not answered. */
   creationsInDoubt: number;
   acknowledgements: number;
-  /** Answers that said no. What they refused is not in doubt: it must not be there. */
+  /** Answers that said no. */
   readonly refusals: MlflowError[];
+  /**
+   * What an answer that said no means. 'final': what it refused must not be there. 'doubtful': a database behind a network may
+   * have carried it out all the same, and its answer was lost.
+   */
+  readonly refusalsAre: 'final' | 'doubtful';
 }
 
-export function emptyBooks(experimentId: string): Books {
-  return { experimentId, runs: [], creationsInDoubt: 0, acknowledgements: 0, refusals: [] };
+export function emptyBooks(experimentId: string, refusalsAre: Books['refusalsAre'] = 'final'): Books {
+  return { experimentId, runs: [], creationsInDoubt: 0, acknowledgements: 0, refusals: [], refusalsAre };
 }
 
 const requestsPerRun = 25;
 
-/** Logs one run after the other until a request fails. `onAnswer` is told of each acknowledgement. */
-export async function work(client: Client, books: Books, worker: string, onAnswer: () => void): Promise<void> {
-  const answered = (): void => {
+/** Whether to go on: with the next request, or after a failure with the same one, as MLflow's clients do. */
+export type GoesOn = (after: { readonly failure: unknown } | 'answer') => boolean | Promise<boolean>;
+
+/** Logs one run after the other, until it is not to go on. `onAnswer` is told of each acknowledgement. */
+export async function work(
+  client: Client,
+  books: Books,
+  worker: string,
+  onAnswer: () => void,
+  goesOn: GoesOn = (after) => after === 'answer',
+): Promise<void> {
+  const answered = async (): Promise<boolean> => {
     books.acknowledgements++;
     onAnswer();
+    return goesOn('answer');
   };
-  const refused = (error: unknown): boolean => {
+  /** Notes a failure, and tells whether what it answers has certainly not been done. */
+  const isUndone = (error: unknown): boolean => {
     // Only what a server has answered carries its number of the request.
     if (!(error instanceof MlflowError) || error.requestId === undefined) return false;
     books.refusals.push(error);
-    return true;
+    return books.refusalsAre === 'final';
   };
   for (;;) {
     books.creationsInDoubt++;
@@ -68,26 +84,31 @@ export async function work(client: Client, books: Books, worker: string, onAnswe
       const { run } = await client.runs.createRun({ experiment_id: books.experimentId, start_time: 1, tags });
       runId = run.info.run_id;
     } catch (error) {
-      if (refused(error)) books.creationsInDoubt--;
+      if (isUndone(error)) books.creationsInDoubt--;
+      if (await goesOn({ failure: error })) continue;
       return;
     }
     books.creationsInDoubt--;
-    answered();
     const book: RunBook = { runId, worker, acknowledged: [], inDoubt: undefined };
     books.runs.push(book);
+    if (!(await answered())) return;
     for (let index = 0; index < requestsPerRun; index++) {
       // Every other batch is sent once more, as clients do that have lost an answer.
       const again = index % 10 === 6 ? book.acknowledged.at(-5) : undefined;
-      book.inDoubt = again?.kind === 'batch' ? again : requestAt(index);
-      try {
-        await send(client, runId, book.inDoubt);
-      } catch (error) {
-        if (refused(error)) book.inDoubt = undefined;
-        return;
+      const request = again?.kind === 'batch' ? again : requestAt(index);
+      for (;;) {
+        book.inDoubt = request;
+        try {
+          await send(client, runId, request);
+          break;
+        } catch (error) {
+          if (isUndone(error)) book.inDoubt = undefined;
+          if (!(await goesOn({ failure: error }))) return;
+        }
       }
-      book.acknowledged.push(book.inDoubt);
+      book.acknowledged.push(request);
       book.inDoubt = undefined;
-      answered();
+      if (!(await answered())) return;
     }
   }
 }
