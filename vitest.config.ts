@@ -49,10 +49,12 @@ export default defineConfig({
         provide: { engine: 'postgres' },
         globalSetup: ['packages/server/test/postgres/shared-postgres.ts'],
       }),
-      // What only PostgreSQL has; these tests start servers of their own.
+      // What only PostgreSQL has. These tests start servers of their own and ill-treat them: each file has the machine to itself.
       options({
         name: 'postgres-only',
         include: ['packages/server/test/postgres/**/*.test.ts'],
+        maxWorkers: 1,
+        sequence: { groupOrder: 1 },
         provide: { engine: 'postgres' },
       }),
     ],
