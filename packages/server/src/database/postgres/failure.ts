@@ -24,6 +24,9 @@ const passing = /^(08|53|57|58)|^25006$|^25P0[34]$|^40003$|^55P03$/;
 /** PostgreSQL stores neither U+0000 nor what is no UTF-8. */
 const unstorable = new Set(['22021', '22P05']);
 
+/** duplicate_prepared_statement, invalid_sql_statement_name: a name means something else on the connection behind a pooler. */
+const lostStatements = new Set(['42P05', '26000']);
+
 /** There is no connection, or it broke before the answer: whether a write was carried out is not known. */
 export class ConnectionLost extends Error {}
 
@@ -60,6 +63,11 @@ export function postgresFailure(error: unknown): unknown {
   if (lostRaces.has(code)) return unavailable('others changed the same at the same time', error);
   if (unstorable.has(code)) {
     return invalidParameter('A text holds a character that PostgreSQL does not store: U+0000, or half of a pair.');
+  }
+  if (lostStatements.has(code)) {
+    return new Error('A pooler does not carry prepared statements over: set database-prepared-statements to off.', {
+      cause: error,
+    });
   }
   return error;
 }
