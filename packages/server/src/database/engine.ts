@@ -39,7 +39,11 @@ export interface GroupOptions {
  * What has to be written before a read. Nothing else is written between it and the state that the read sees, so the read
  * finds neither less than was prepared nor half of what came later. It may be lost in a crash, as `relaxed` groups may.
  */
-export type Preparation = (tx: GroupTransaction) => Promise<void>;
+export interface Preparation {
+  /** Whether something is missing in the state that a read would see as it is; then the read waits for the writers. */
+  isMissing(db: Db): Promise<boolean>;
+  write(tx: GroupTransaction): Promise<void>;
+}
 
 /** Another process has changed what a group remembered: nothing was written. */
 export class Outdated extends Error {}

@@ -1,5 +1,5 @@
 import { exactInt64, type Int64 } from '@lazuli/contract';
-import type { Engine, GroupTransaction, Preparation, SetRemove, SetWrite } from '../database/engine.ts';
+import type { Db, Engine, GroupTransaction, Preparation, SetRemove, SetWrite } from '../database/engine.ts';
 import { decodePoints, encodePoints } from './point-log.ts';
 import type { SeriesPoints } from './series-points.ts';
 import {
@@ -160,6 +160,12 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
     });
   }
 
+  /** Whether a state holds commits that this thread has not heard of yet: what they logged is settled nowhere. */
+  async function hasNewerLog(db: Db): Promise<boolean> {
+    const newer = db.selectFrom('metric_log').select('seq').where('seq', '>=', nextSeq).limit(1);
+    return (await newer.executeTakeFirst()) !== undefined;
+  }
+
   /** Settles everything that was logged before this call, and shortens the log by it. */
   function settleAll(): Promise<void> {
     passing ??= pass().finally(() => {
@@ -194,11 +200,17 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
     },
     async settlePoints(runKeys) {
       await settlePoints(runKeys);
-      return (tx) => writeSlice(tx, waitingOf(runKeys), Infinity);
+      return {
+        isMissing: async (db) => waitingOf(runKeys).length > 0 || (await hasNewerLog(db)),
+        write: (tx) => writeSlice(tx, waitingOf(runKeys), Infinity),
+      };
     },
     async settleLatest(runKey) {
       await settleLatest(runKey);
-      return (tx) => writeLatest(tx, behindOf(runKey));
+      return {
+        isMissing: async (db) => behindOf(runKey).length > 0 || (await hasNewerLog(db)),
+        write: (tx) => writeLatest(tx, behindOf(runKey)),
+      };
     },
     async recover() {
       const logged = await engine.db.selectFrom('metric_log').select('seq').orderBy('seq').execute();

@@ -59,7 +59,7 @@ export async function openSqlite({ path, readerThread }: SqliteOptions): Promise
     /** Writes what is prepared and fixes the state that a read will see, with no other write in between. */
     function prepared(preparation: Preparation, fix: () => void | Promise<void>): Promise<void> {
       return mutex.run(async () => {
-        await commitAlone('relaxed', (tx, onCommit) => preparation(groups.over(tx, onCommit)));
+        await commitAlone('relaxed', (tx, onCommit) => preparation.write(groups.over(tx, onCommit)));
         await fix();
       });
     }
@@ -68,15 +68,19 @@ export async function openSqlite({ path, readerThread }: SqliteOptions): Promise
       db,
       ownership: 'sole',
       snapshot: (work, preparation) =>
-        readMutex.run(() =>
-          preparation === undefined
-            ? inSnapshot(reader, () => work(db))
-            : inSnapshot(
-                reader,
-                () => work(db),
-                (fix) => prepared(preparation, fix),
-              ),
-        ),
+        readMutex.run(async () => {
+          if (preparation === undefined) return inSnapshot(reader, () => work(db));
+          // Mostly nothing is missing, and then a read does not wait for a commit that is under way.
+          const whole = await inSnapshot(reader, async () =>
+            (await preparation.isMissing(db)) ? undefined : { result: await work(db) },
+          );
+          if (whole !== undefined) return whole.result;
+          return inSnapshot(
+            reader,
+            () => work(db),
+            (fix) => prepared(preparation, fix),
+          );
+        }),
       run: (read, args, preparation) =>
         threads.run(read, args, preparation === undefined ? undefined : (fix) => prepared(preparation, fix)),
       transaction: (work) =>
