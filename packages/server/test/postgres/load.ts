@@ -37,6 +37,8 @@ export async function startLoad(server: ServerProcess, name: string, clients = 4
           slowestMs = Math.max(slowestMs, performance.now() - sent);
           if (after !== 'answer') {
             failures.push(after.failure);
+            // Nobody sends again what was refused for good.
+            if (!isUnavailable(after.failure)) isStopped = true;
             if (!isStopped) await sleep(pauseMs);
           }
           sent = performance.now();
@@ -55,7 +57,10 @@ export async function startLoad(server: ServerProcess, name: string, clients = 4
       const start = performance.now();
       const before = [...answers];
       const isDone = (): boolean => answers.every((count, client) => count - (before[client] ?? 0) >= wanted);
-      while (!isDone()) await Promise.race([sleep(5), ended]);
+      while (!isDone()) {
+        if (isStopped) throw new Error('The clients have stopped.', { cause: failures.at(-1) });
+        await sleep(5);
+      }
       return performance.now() - start;
     },
     async stop() {
@@ -63,6 +68,10 @@ export async function startLoad(server: ServerProcess, name: string, clients = 4
       await ended;
     },
   };
+}
+
+function isUnavailable(failure: unknown): boolean {
+  return failure instanceof MlflowError && failure.errorCode === 'TEMPORARILY_UNAVAILABLE';
 }
 
 /** Every failure was one that clients send again. */
