@@ -139,6 +139,7 @@ export function createPostgresPool({ url, size, preparedStatements }: PostgresPo
     close: () => connections.close(),
   };
 }
+
 const int8 = 20;
 
 /** 64-bit integers as a number where a double holds them exactly, and as a bigint otherwise. */
