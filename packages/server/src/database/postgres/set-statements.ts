@@ -1,3 +1,4 @@
+import { conflictClause } from '../conflict-clause.ts';
 import type { ColumnValue, SetIntern, SetRemove, SetRequirement, SetSelect, SetUpdate, SetWrite } from '../engine.ts';
 
 /**
@@ -45,23 +46,14 @@ export function requirementText(
       .join(', ')} for ${lock} of t`;
 }
 
-export function writeText({ table, columns, conflict }: SetWrite, first: number): string {
+export function writeText(statement: SetWrite, first: number): string {
+  const { table, columns, conflict } = statement;
   const insert = `insert into ${table} (${Object.keys(columns).join(', ')}) select * from ${given(columns, first)}`;
-  if (conflict === undefined) return insert;
-  const key = conflict.key.join(', ');
-  if (conflict.equal !== undefined) {
-    // A row that is there and equal is touched, so that it counts as one of those returned.
-    const [column] = conflict.equal;
-    const same = conflict.equal.map((name) => `${table}.${name} = excluded.${name}`).join(' and ');
-    return `${insert} on conflict (${key}) do update set ${column} = ${table}.${column} where ${same} returning 1`;
-  }
-  if (conflict.replace === undefined) return `${insert} on conflict (${key}) do nothing`;
-  const set = conflict.replace.map((column) => `${column} = excluded.${column}`).join(', ');
-  const update = `${insert} on conflict (${key}) do update set ${set}`;
-  if (conflict.newerBy === undefined) return update;
-  const added = conflict.newerBy.map((column) => `excluded.${column}`).join(', ');
-  const kept = conflict.newerBy.map((column) => `${table}.${column}`).join(', ');
-  return `${update} where (${added}) > (${kept})`;
+  if (conflict?.equal === undefined) return insert + conflictClause(statement);
+  // A row that is there and equal is touched, so that it counts as one of those returned.
+  const [column] = conflict.equal;
+  const same = conflict.equal.map((name) => `${table}.${name} = excluded.${name}`).join(' and ');
+  return `${insert} on conflict (${conflict.key.join(', ')}) do update set ${column} = ${table}.${column} where ${same} returning 1`;
 }
 
 export function updateText({ table, by, set }: SetUpdate, first: number): string {

@@ -1,4 +1,5 @@
 import type { ColumnValue, GroupTransaction, SetIntern, SetRemove, SetSelect, SetUpdate, SetWrite } from '../engine.ts';
+import { conflictClause } from '../conflict-clause.ts';
 import type { WriterTransaction } from './writer.ts';
 
 /**
@@ -109,16 +110,8 @@ function updateText({ table, by, set }: SetUpdate): string {
   return `update ${table} set ${values.join(', ')} where ${keys.join(' and ')}`;
 }
 
-function writeText({ table, columns, conflict }: SetWrite): string {
-  const names = Object.keys(columns);
-  const insert = `insert into ${table} (${names.join(', ')}) values (${names.map(() => '?').join(', ')})`;
-  if (conflict === undefined) return insert;
-  const key = conflict.key.join(', ');
-  if (conflict.replace === undefined) return `${insert} on conflict (${key}) do nothing`;
-  const set = conflict.replace.map((column) => `${column} = excluded.${column}`).join(', ');
-  const update = `${insert} on conflict (${key}) do update set ${set}`;
-  if (conflict.newerBy === undefined) return update;
-  const added = conflict.newerBy.map((column) => `excluded.${column}`).join(', ');
-  const kept = conflict.newerBy.map((column) => `${table}.${column}`).join(', ');
-  return `${update} where (${added}) > (${kept})`;
+function writeText(statement: SetWrite): string {
+  const names = Object.keys(statement.columns);
+  const values = names.map(() => '?').join(', ');
+  return `insert into ${statement.table} (${names.join(', ')}) values (${values})${conflictClause(statement)}`;
 }
