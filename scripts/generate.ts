@@ -7,6 +7,7 @@ import {
   DatasetInput,
   Experiment,
   FileInfo,
+  LoggedModel,
   Metric,
   Param,
   Run,
@@ -30,7 +31,20 @@ import { settingsPage } from './reference/settings-page.ts';
  * `--check` it writes nothing and names each file that is not as it would write it.
  */
 const root = join(import.meta.dirname, '..');
-const named = { ApiToken, Dataset, DatasetInput, Experiment, FileInfo, Metric, Param, Run, RunInfo, RunTag, Workspace };
+const named = {
+  ApiToken,
+  Dataset,
+  DatasetInput,
+  Experiment,
+  FileInfo,
+  LoggedModel,
+  Metric,
+  Param,
+  Run,
+  RunInfo,
+  RunTag,
+  Workspace,
+};
 
 const files: Readonly<Record<string, string>> = {
   'docs/reference/openapi.json': `${JSON.stringify(openApiDocument({ version, groups: contract, transfers, named }), null, 1)}\n`,

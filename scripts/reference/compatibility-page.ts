@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { contract, routesOf, transfers, type Endpoint } from '@lazuli/contract';
-import { transferRoutes } from '../../packages/contract/src/openapi.ts';
+import { contract, routesOf, transferRoutes, transfers, type Endpoint } from '@lazuli/contract';
+
 import { code, page, table } from './markdown.ts';
 import { unservedRoutes } from './unserved-routes.ts';
 

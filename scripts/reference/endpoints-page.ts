@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { contract, routesOf, scrapeMetrics, transfers, type Endpoint } from '@lazuli/contract';
-import { plainRoutes, transferRoutes } from '../../packages/contract/src/openapi.ts';
+import { contract, routesOf, scrapeMetrics, transferRoutes, transfers, type Endpoint } from '@lazuli/contract';
+import { plainRoutes } from '../../packages/contract/src/openapi.ts';
 import { code, page, table } from './markdown.ts';
 
 const intro = `Every endpoint, from the contract (\`packages/contract/src\`). A caller needs any one of the actions; \`read\`, \`write\` and
@@ -62,6 +62,7 @@ export function endpointsPage(root: string): string {
 const besideHandlers: Readonly<Record<string, string>> = {
   downloadArtifact: 'packages/server/src/artifacts/artifact-transfers.ts',
   uploadArtifact: 'packages/server/src/artifacts/artifact-transfers.ts',
+  downloadModelFile: 'packages/server/src/artifacts/artifact-transfers.ts',
   getArtifactOfRun: 'packages/server/src/artifacts/artifact-transfers.ts',
   welcomePage: 'packages/server/src/http/welcome-page.ts',
   ...Object.fromEntries(

@@ -28,6 +28,11 @@ const meanings: Readonly<Record<keyof typeof limits, readonly [what: string, uni
   searchDatasetExperiments: ['experiments of one search for datasets', 'experiments', 'refused'],
   searchDatasetSummaries: ['answers of one search for datasets', 'datasets', 'cut'],
   artifactLocation: ['location of artifacts that a client names', characters, 'refused'],
+  loggedModelName: ['name of a logged model', characters, 'refused'],
+  loggedModelType: ['type of a logged model', characters, 'refused'],
+  loggedModelText: ['value of a param or tag of a logged model', characters, 'refused'],
+  loggedModelTexts: ['params, or tags, of a logged model in one request', 'items', 'refused'],
+  logModelHistory: ['tag `mlflow.log-model.history`, to which `runs/log-model` adds', characters, 'refused'],
 };
 
 const intro = `Limits of one request, as MLflow 3.17 has them. Characters are Unicode code points. What is refused is answered with 400

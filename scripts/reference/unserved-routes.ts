@@ -13,16 +13,6 @@ export const unservedRoutes: readonly UnservedRoutes[] = [
     effect: '`register_model` and `models:/` URIs fail.',
   },
   {
-    feature: 'logged models; only their search is served, and finds none',
-    paths: [
-      '/api/2.0/mlflow/logged-models',
-      '/api/2.0/mlflow/logged-models/{model_id}',
-      '/api/2.0/mlflow/logged-models/{model_id}/…',
-      '/api/2.0/mlflow/runs/log-model',
-    ],
-    effect: '`log_model` of MLflow 3 fails; autologging works with `log_models=False`.',
-  },
-  {
     feature: 'traces, assessments, issues',
     paths: ['/api/2.0/mlflow/traces/…', '/api/3.0/mlflow/traces/…', '/api/3.0/mlflow/issues/…', '/v1/traces'],
     effect: 'Tracing is not stored; clients say so in a warning and go on.',

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox';
-import { endpoint } from './endpoint.ts';
+import { endpoint, type Route } from './endpoint.ts';
 import { Int64, List, Text } from './scalars.ts';
 
 export const FileInfo = Type.Object({
@@ -56,7 +56,14 @@ export interface Transfer {
   readonly summary: string;
   readonly method: 'GET' | 'PUT';
   readonly path: string;
+  /** Default: `['/api', '/ajax-api']`. */
+  readonly prefixes?: readonly string[];
   readonly actions: readonly [string, ...string[]];
+}
+
+/** The routes of a transfer, under each of its prefixes. */
+export function transferRoutes({ method, path, prefixes = ['/api', '/ajax-api'] }: Transfer): Route[] {
+  return prefixes.map((prefix) => ({ method, path: prefix + path }));
 }
 
 export const transfers = {
@@ -71,5 +78,12 @@ export const transfers = {
     method: 'PUT',
     path: '/2.0/mlflow-artifacts/artifacts/{*artifact_path}',
     actions: writeRuns,
+  },
+  downloadModelFile: {
+    summary: 'Download a file of a logged model, `artifact_file_path`; takes Range, If-None-Match and If-Range.',
+    method: 'GET',
+    path: '/2.0/mlflow/logged-models/{model_id}/artifacts/files',
+    prefixes: ['/ajax-api'],
+    actions: readRuns,
   },
 } as const satisfies Record<string, Transfer>;

@@ -40,8 +40,15 @@ export { RunStatus, ViewType } from './scalars.ts';
 export { experiments, Experiment } from './experiments.ts';
 export { Dataset, DatasetInput, Metric, Param, Run, RunInfo, runs, RunTag } from './runs.ts';
 export { metrics } from './metrics.ts';
-export { loggedModels } from './logged-models.ts';
-export { artifacts, FileInfo, transfers } from './artifacts.ts';
+export {
+  LoggedModel,
+  loggedModels,
+  LoggedModelParameter,
+  LoggedModelRegistration,
+  LoggedModelStatus,
+  LoggedModelTag,
+} from './logged-models.ts';
+export { artifacts, FileInfo, transferRoutes, transfers } from './artifacts.ts';
 export type { Transfer } from './artifacts.ts';
 export { Workspace, workspaces } from './workspaces.ts';
 export { scrapeMetrics, serverInfo } from './server-info.ts';

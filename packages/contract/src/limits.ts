@@ -26,6 +26,11 @@ export const limits = {
   searchDatasetExperiments: 20,
   searchDatasetSummaries: 1_000,
   artifactLocation: 2_048,
+  loggedModelName: 500,
+  loggedModelType: 500,
+  loggedModelText: 100_000,
+  loggedModelTexts: 1_000,
+  logModelHistory: 1_000_000,
 } as const;
 
 /** Refuses a text of more than `limit` code points. `parameter` is how the message names it. */

@@ -2,8 +2,8 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { Type } from 'typebox';
 import { expect, test } from 'vitest';
 import { endpoint, routesOf, type Endpoint } from './endpoint.ts';
-import { contract, Metric, Run, RunInfo, transfers } from './index.ts';
-import { openApiDocument, transferRoutes, type Operation } from './openapi.ts';
+import { contract, Metric, Run, RunInfo, transferRoutes, transfers } from './index.ts';
+import { openApiDocument, type Operation } from './openapi.ts';
 import { Text } from './scalars.ts';
 
 const document = openApiDocument({ version: '1.2.3', groups: contract, transfers, named: { Metric, Run, RunInfo } });

@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox';
-import type { Transfer } from './artifacts.ts';
+import { transferRoutes, type Transfer } from './artifacts.ts';
 import { routesOf, type Endpoint, type EndpointGroup, type Method, type Route } from './endpoint.ts';
 import { errorCodes } from './errors.ts';
 import { scrapeMetrics } from './server-info.ts';
@@ -78,11 +78,6 @@ const description = [
   'field its camelCase name, a 64-bit integer as a string and an enum as its number; unknown fields are ignored, null is',
   'absent, and an empty string counts as missing where text is required. Answers leave out absent fields and empty lists.',
 ].join(' ');
-
-/** The routes of a transfer: it is served below both prefixes. */
-export function transferRoutes({ method, path }: Transfer): Route[] {
-  return ['/api', '/ajax-api'].map((prefix) => ({ method, path: prefix + path }));
-}
 
 function add(paths: Paths, { method, path }: Route, operation: Operation): void {
   const item = (paths[path.replace('{*', '{')] ??= {});

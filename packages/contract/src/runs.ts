@@ -236,6 +236,14 @@ export const runs = {
     input: Type.Object({ run_id: Text(), models: List(ModelOutput) }),
     output: Empty,
   }),
+  logModel: endpoint({
+    summary: 'Note in a tag that a run has logged a model; the call of clients before MLflow 3.',
+    method: 'POST',
+    path: '/2.0/mlflow/runs/log-model',
+    actions: writeRuns,
+    input: Type.Object({ run_id: Text(), model_json: Text() }),
+    output: Empty,
+  }),
   searchDatasets: endpoint({
     summary: 'List the datasets that runs of some experiments read.',
     method: 'POST',

@@ -1,7 +1,15 @@
 import { serveReads } from './database/sqlite/serve-reads.ts';
 import { searchExperiments } from './experiments/experiment-handlers.ts';
+import { searchLoggedModels } from './logged-models/search-models.ts';
 import { metricHistory, metricHistoryBulk, metricHistoryInterval } from './runs/metric-reads.ts';
 import { searchRuns } from './runs/search-runs.ts';
 
 /** What a reader thread runs: every read that may scan. */
-serveReads([searchExperiments, searchRuns, metricHistory, metricHistoryBulk, metricHistoryInterval]);
+serveReads([
+  searchExperiments,
+  searchRuns,
+  searchLoggedModels(),
+  metricHistory,
+  metricHistoryBulk,
+  metricHistoryInterval,
+]);

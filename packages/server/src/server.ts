@@ -11,7 +11,7 @@ import { tokenHandlers } from './access/token-handlers.ts';
 import { checkLocation, experimentLocation } from './artifact-store/artifact-location.ts';
 import { folderPath } from './artifact-store/artifact-path.ts';
 import { openLocalFolder } from './artifact-store/local-folder.ts';
-import { artifactHandlers } from './artifacts/artifact-handlers.ts';
+import { artifactHandlers, listFolder } from './artifacts/artifact-handlers.ts';
 import { artifactTransfers } from './artifacts/artifact-transfers.ts';
 import { createChangeWatch } from './database/change-watch.ts';
 import type { Db, Engine } from './database/engine.ts';
@@ -25,6 +25,7 @@ import { createApp } from './http/app.ts';
 import { createHostGuard } from './http/host-guard.ts';
 import { createWelcomePage } from './http/welcome-page.ts';
 import { loggedModelHandlers } from './logged-models/logged-model-handlers.ts';
+import { getModel } from './logged-models/logged-model-store.ts';
 import { openMetricStore } from './metric-store/metric-store.ts';
 import { experimentRuns } from './runs/experiment-runs.ts';
 import { metricHandlers } from './runs/metric-handlers.ts';
@@ -102,6 +103,8 @@ export async function createServer(settings: Settings, options: ServerOptions = 
     const artifactRoom = {
       ...places,
       findRun: (workspace: WorkspaceRef, runId: string) => getRun(engine.db, workspace.workspaceId, runId),
+      findModel: (workspace: WorkspaceRef, modelId: string) =>
+        getModel(engine.db, workspace.workspaceId, { modelId, deleted: 'hidden' }),
     };
 
     const app = await createApp({
@@ -109,7 +112,11 @@ export async function createServer(settings: Settings, options: ServerOptions = 
         experiments: experimentHandlers({ engine, now, locationFor, runsOf: experimentRuns(handles) }),
         runs: runHandlers({ engine, now, handles, log, metricStore }),
         metrics: metricHandlers({ engine, metricStore }),
-        loggedModels: loggedModelHandlers(),
+        loggedModels: loggedModelHandlers({
+          engine,
+          now,
+          listFolder: (workspace, uri, path) => listFolder(places, { workspace, uri, path }),
+        }),
         artifacts: artifactHandlers(artifactRoom),
         workspaces: workspaceHandlers({
           engine,

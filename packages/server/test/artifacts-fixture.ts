@@ -47,6 +47,9 @@ export async function anArtifactServer(options: { maxUploadBytes?: number } = {}
       if (uri === undefined) throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Run with id=${runId} not found`);
       return { artifact_uri: uri };
     },
+    async findModel(_workspace, modelId) {
+      throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Logged model with ID '${modelId}' not found.`);
+    },
   };
   const decided: (readonly string[])[] = [];
   const app = Fastify({

@@ -8,6 +8,8 @@ import { folderOfUri, workspaceFolder, type ArtifactPlaces } from './artifact-fo
 export interface ArtifactRoom extends ArtifactPlaces {
   /** Rejects with RESOURCE_DOES_NOT_EXIST for a run that the workspace does not have. */
   findRun(workspace: WorkspaceRef, runId: string): Promise<{ readonly artifact_uri: string }>;
+  /** The same for a logged model. */
+  findModel(workspace: WorkspaceRef, modelId: string): Promise<{ readonly artifact_uri: string }>;
 }
 
 type ArtifactHandlers = { readonly [Name in keyof typeof artifacts]: Handler<(typeof artifacts)[Name]> };
@@ -17,11 +19,9 @@ export function artifactHandlers(room: ArtifactRoom): ArtifactHandlers {
     async listArtifacts({ run_id, run_uuid, path }, { workspace }) {
       const runId = run_id || run_uuid;
       if (!runId) throw missing('run_id');
-      const below = folderPath(path ?? '');
-      const { artifact_uri } = await room.findRun(workspace, runId);
-      const { files, folder } = await folderOfUri(room, workspace, artifact_uri);
-      const entries = await files.list(joinPaths(folder, below));
-      return { root_uri: artifact_uri, files: entries.map((entry) => fileInfo(entry, below)) };
+      folderPath(path ?? '');
+      const { artifact_uri: uri } = await room.findRun(workspace, runId);
+      return { root_uri: uri, files: await listFolder(room, { workspace, uri, path: path ?? '' }) };
     },
 
     async listProxiedArtifacts({ path }, { workspace }) {
@@ -36,6 +36,17 @@ export function artifactHandlers(room: ArtifactRoom): ArtifactHandlers {
       return {};
     },
   };
+}
+
+/** A folder of an artifact location, with paths from that location on. */
+export async function listFolder(
+  places: ArtifactPlaces,
+  { workspace, uri, path }: { workspace: WorkspaceRef; uri: string; path: string },
+): Promise<FileInfo[]> {
+  const below = folderPath(path);
+  const { files, folder } = await folderOfUri(places, workspace, uri);
+  const entries = await files.list(joinPaths(folder, below));
+  return entries.map((entry) => fileInfo(entry, below));
 }
 
 /** *MLflow: folders have no size.* */

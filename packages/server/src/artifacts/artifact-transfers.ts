@@ -13,6 +13,7 @@ import { wholeBody, type UploadBody } from './upload-body.ts';
 export interface ArtifactTransfers {
   download(caller: Caller, path: string, wanted: Wanted): Promise<Download>;
   downloadOfRun(caller: Caller, runId: string | undefined, path: string | undefined, wanted: Wanted): Promise<Download>;
+  downloadOfModel(caller: Caller, modelId: string, path: string | undefined, wanted: Wanted): Promise<Download>;
   upload(caller: Caller, path: string, body: UploadBody): Promise<void>;
 }
 
@@ -44,6 +45,16 @@ export function artifactTransfers(room: ArtifactRoom): ArtifactTransfers {
       if (path === undefined) throw missing('path');
       const below = folderPath(path);
       const { artifact_uri } = await room.findRun(workspace, runId);
+      const { files, folder } = await folderOfUri(room, workspace, artifact_uri);
+      return await download(files, joinPaths(folder, below), path, wanted);
+    },
+
+    async downloadOfModel({ workspace }, modelId, path, wanted) {
+      if (!path) {
+        throw new MlflowError('BAD_REQUEST', 'Request must include the "artifact_file_path" query parameter.');
+      }
+      const below = folderPath(path);
+      const { artifact_uri } = await room.findModel(workspace, modelId);
       const { files, folder } = await folderOfUri(room, workspace, artifact_uri);
       return await download(files, joinPaths(folder, below), path, wanted);
     },

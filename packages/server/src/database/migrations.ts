@@ -190,4 +190,53 @@ export const migrations: readonly Migration[] = [
       )${clustered}`,
     ],
   },
+  {
+    version: 4,
+    name: 'logged models',
+    statements: ({ int64, identity, double, text, clustered }) => [
+      `create table logged_models (
+        model_key ${identity},
+        workspace_id ${int64} not null,
+        model_id ${text} not null,
+        experiment_id ${int64} not null,
+        name ${text} not null,
+        artifact_uri ${text} not null,
+        creation_timestamp_ms ${int64} not null,
+        last_updated_timestamp_ms ${int64} not null,
+        status ${text} not null,
+        lifecycle_stage ${text} not null,
+        model_type ${text} not null,
+        source_run_id ${text} not null,
+        unique (workspace_id, model_id),
+        foreign key (workspace_id, experiment_id) references experiments (workspace_id, experiment_id)
+      )`,
+      `create index logged_models_by_creation
+        on logged_models (workspace_id, experiment_id, creation_timestamp_ms desc, model_id)`,
+      `create index logged_models_by_run on logged_models (workspace_id, source_run_id)`,
+      ...['logged_model_params', 'logged_model_tags'].map(
+        (table) => `create table ${table} (
+          workspace_id ${int64} not null,
+          model_key ${int64} not null,
+          key ${text} not null,
+          value ${text} not null,
+          primary key (workspace_id, model_key, key)
+        )${clustered}`,
+      ),
+      `create table logged_model_metrics (
+        workspace_id ${int64} not null,
+        model_key ${int64} not null,
+        metric_key ${int64} not null,
+        timestamp ${int64} not null,
+        step ${int64} not null,
+        run_key ${int64} not null,
+        dataset_name ${text} not null,
+        dataset_digest ${text} not null,
+        is_nan ${int64} not null,
+        value ${double} not null,
+        primary key (
+          workspace_id, model_key, metric_key, timestamp, step, run_key, dataset_name, dataset_digest, is_nan, value
+        )
+      )${clustered}`,
+    ],
+  },
 ];

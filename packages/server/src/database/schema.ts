@@ -24,6 +24,10 @@ export interface Tables {
   api_tokens: ApiTokenTable;
   change_counts: ChangeCountTable;
   run_requests: RunRequestTable;
+  logged_models: LoggedModelTable;
+  logged_model_params: LoggedModelTextTable;
+  logged_model_tags: LoggedModelTextTable;
+  logged_model_metrics: LoggedModelMetricTable;
 }
 
 export interface WorkspaceTable {
@@ -176,4 +180,42 @@ export interface RunRequestTable {
   workspace_id: number;
   request_id: string;
   run_key: number;
+}
+
+export interface LoggedModelTable {
+  model_key: Generated<number>;
+  workspace_id: number;
+  model_id: string;
+  experiment_id: number;
+  name: string;
+  artifact_uri: string;
+  creation_timestamp_ms: number;
+  last_updated_timestamp_ms: number;
+  status: string;
+  lifecycle_stage: string;
+  /** Empty where the client gave none, as is `source_run_id`. */
+  model_type: string;
+  source_run_id: string;
+}
+
+/** Params and tags of logged models. */
+export interface LoggedModelTextTable {
+  workspace_id: number;
+  model_key: number;
+  key: string;
+  value: string;
+}
+
+/** A point of a run's metric that is linked with a model, and with a dataset or (both texts empty) with none. */
+export interface LoggedModelMetricTable {
+  workspace_id: number;
+  model_key: number;
+  metric_key: number;
+  timestamp: Int64;
+  step: Int64;
+  run_key: number;
+  dataset_name: string;
+  dataset_digest: string;
+  is_nan: number;
+  value: number;
 }

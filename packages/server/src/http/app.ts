@@ -1,5 +1,13 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
-import { contract, MlflowError, routesOf, transfers, type Contract, type Endpoint } from '@lazuli/contract';
+import {
+  contract,
+  MlflowError,
+  routesOf,
+  transferRoutes,
+  transfers,
+  type Contract,
+  type Endpoint,
+} from '@lazuli/contract';
 import fastify, {
   LogController,
   type FastifyBaseLogger,
@@ -215,9 +223,7 @@ function methodsByPath(): Map<string, Set<string>> {
       for (const { method, path } of routesOf(definition)) note(path, method);
     }
   }
-  for (const { method, path } of Object.values(transfers)) {
-    for (const prefix of ['/api', '/ajax-api']) note(prefix + path, method);
-  }
+  for (const { method, path } of Object.values(transfers).flatMap(transferRoutes)) note(path, method);
   return methods;
 }
 

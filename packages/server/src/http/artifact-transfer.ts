@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { transfers } from '@lazuli/contract';
+import { transferRoutes, transfers } from '@lazuli/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../access/caller.ts';
 import type { ArtifactTransfers, Download, Wanted } from '../artifacts/artifact-transfers.ts';
@@ -42,6 +42,18 @@ export async function artifactTransferRoutes(app: FastifyInstance, options: Arti
       return send(reply, await options.transfers.downloadOfRun(caller, runId, path, wantedOf(request)));
     },
   });
+  for (const { path } of transferRoutes(transfers.downloadModelFile)) {
+    app.route({
+      method: ['GET', 'HEAD'],
+      url: path.replace('{model_id}', ':model_id'),
+      async handler(request, reply) {
+        const caller = await options.authorize(request, transfers.downloadModelFile.actions);
+        const { model_id: modelId } = request.params as { readonly model_id: string };
+        const path = queryValue(request, 'artifact_file_path');
+        return send(reply, await options.transfers.downloadOfModel(caller, modelId, path, wantedOf(request)));
+      },
+    });
+  }
 }
 
 function uploadHandler(options: ArtifactTransferOptions) {

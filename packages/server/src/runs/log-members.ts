@@ -17,6 +17,18 @@ export interface MetricColumns {
   readonly values: readonly number[];
   readonly timestamps: readonly Int64[];
   readonly steps: readonly Int64[];
+  /** Absent where no point names a logged model. */
+  readonly links?: readonly ModelLink[];
+}
+
+/** A point that is about a logged model, too. */
+export interface ModelLink {
+  /** The place of the point in its batch's columns. */
+  readonly index: number;
+  readonly modelId: string;
+  /** Both empty where the point is about no dataset. */
+  readonly datasetName: string;
+  readonly datasetDigest: string;
 }
 
 export interface KeyValue {

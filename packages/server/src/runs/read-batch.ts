@@ -6,14 +6,13 @@ import {
   cutToLength,
   invalidParameter,
   limits,
-  MlflowError,
   missing,
   readJson,
   type InputOf,
   type runs,
 } from '@lazuli/contract';
 import { pythonFloat } from './python-text.ts';
-import type { KeyValue, MetricColumns } from './log-members.ts';
+import type { KeyValue, MetricColumns, ModelLink } from './log-members.ts';
 
 /**
  * The reader of log-batch, the hottest body: it packs points into columns while it validates them. What looks plain
@@ -119,18 +118,28 @@ function packed({ run_id, metrics = [], params = [], tags = [] }: BatchInput): U
 }
 
 export function packMetrics(metrics: readonly MetricInput[]): MetricColumns {
-  for (const { model_id } of metrics) {
-    // A logged model that a metric is linked with must exist, and this server has none yet.
-    if (model_id !== undefined && model_id !== '') {
-      throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Logged model with ID '${model_id}' not found.`);
-    }
-  }
-  return clamped({
+  const links = metrics.flatMap(linkOf);
+  const columns = clamped({
     keys: metrics.map(({ key }) => key),
     values: metrics.map(({ value }) => value),
     timestamps: metrics.map(({ timestamp }) => timestamp),
     steps: metrics.map(({ step = 0 }) => step),
   });
+  return links.length === 0 ? columns : { ...columns, links };
+}
+
+/** *MLflow: a dataset is named by both, and without a model it is not looked at.* */
+function linkOf(
+  { model_id: modelId = '', dataset_name: datasetName = '', dataset_digest: datasetDigest = '' }: MetricInput,
+  index: number,
+): ModelLink[] {
+  if ((datasetName === '') !== (datasetDigest === '')) {
+    throw invalidParameter('Both dataset_name and dataset_digest must be provided if one is provided');
+  }
+  if (modelId === '') return [];
+  checkLength('dataset_name', datasetName, limits.datasetName);
+  checkLength('dataset_digest', datasetDigest, limits.datasetDigest);
+  return [{ index, modelId, datasetName, datasetDigest }];
 }
 
 /** *MLflow stores an infinity as the largest double of its sign.* */

@@ -15,6 +15,7 @@ import { experimentKey } from '../experiments/experiment-store.ts';
 import type { MetricStore } from '../metric-store/metric-store.ts';
 import { hydrateRuns, runInfo } from './hydrate-runs.ts';
 import { insertInput, insertRunModels, internDataset, listDatasetUses } from './input-store.ts';
+import { addToModelHistory, historyEntry } from './log-model.ts';
 import { inventName } from './invented-name.ts';
 import {
   checkedParam,
@@ -117,9 +118,6 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
       const runId = requiredRunId(run_id, run_uuid);
       checkMetricKey('name', key);
       checkTimestamp('timestamp', key, point.value, point.timestamp);
-      if (((point.dataset_name ?? '') === '') !== ((point.dataset_digest ?? '') === '')) {
-        throw invalidParameter('Both dataset_name and dataset_digest must be provided if one is provided');
-      }
       const metrics = packMetrics([{ key, ...point }]);
       await log.submit({ kind: 'batch', workspace, runId, metrics, params: [], tags: [] }, 100);
       return {};
@@ -216,6 +214,14 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
           models.map(({ model_id, step = 0 }) => ({ model_id, step })),
         );
       });
+      return {};
+    },
+
+    async logModel({ run_id, model_json }, { workspace }) {
+      const entry = historyEntry(model_json);
+      await engine.transaction((tx) =>
+        addToModelHistory(tx, { workspaceId: workspace.workspaceId, runId: run_id }, entry),
+      );
       return {};
     },
 

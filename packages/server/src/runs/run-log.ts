@@ -17,6 +17,7 @@ import type { MetricStore } from '../metric-store/metric-store.ts';
 import type { SeriesPoints } from '../metric-store/series-points.ts';
 import type { Batch, Creation } from './log-members.ts';
 import { paramName, writeRequests, writeRuns, writeTexts } from './log-writes.ts';
+import { loadModels, requireModels, writeModelPoints, type ModelKeys } from './model-links.ts';
 import { pythonText } from './python-text.ts';
 import type { ExperimentHandle, RunHandle, RunHandles } from './run-handles.ts';
 import { noSuchRun, requireActiveRun, type NewRun } from './run-store.ts';
@@ -88,6 +89,7 @@ export function createRunLog(
     const experiments = await loadExperiments(tx, creations);
     const runs = await loadRuns(tx, batches);
     const loggedParams = await loadParams(tx, batches, runs);
+    const models = await loadModels(tx, batches);
     const requested = await loadRequested(tx, creations);
 
     const acceptedBatches: { batch: Batch; run: RunHandle }[] = [];
@@ -104,7 +106,7 @@ export function createRunLog(
           }
           return () => newRuns[place] as NewRun;
         }
-        const run = decideBatch(member, runs, loggedParams);
+        const run = decideBatch(member, runs, { models, loggedParams });
         acceptedBatches.push({ batch: member, run });
         return { value: undefined };
       } catch (refused) {
@@ -123,7 +125,7 @@ export function createRunLog(
     const newRuns = await writeRuns(tx, acceptedRuns);
     await writeRequests(tx, newRuns);
     await writeTexts(tx, acceptedBatches, newRuns);
-    await writePoints(tx, acceptedBatches);
+    await writePoints(tx, acceptedBatches, models);
     return outcomes.map((outcome) => (typeof outcome === 'function' ? { value: outcome() } : outcome));
   }
 
@@ -187,6 +189,7 @@ export function createRunLog(
   async function writePoints(
     tx: GroupTransaction,
     accepted: readonly { batch: Batch; run: RunHandle }[],
+    models: ModelKeys,
   ): Promise<void> {
     const logging = accepted.filter(({ batch }) => batch.metrics.keys.length > 0);
     if (logging.length === 0) return;
@@ -200,6 +203,14 @@ export function createRunLog(
       values: batch.metrics.values,
     }));
     await metricStore.append(tx, series);
+    await writeModelPoints(
+      tx,
+      logging.map(({ batch, run: { runKey } }, index) => ({
+        ...{ batch, runKey },
+        metricKeys: series[index]?.metricKeys ?? [],
+      })),
+      models,
+    );
   }
 
   async function internMetricKeys(tx: GroupTransaction, logging: readonly { batch: Batch; run: RunHandle }[]) {
@@ -313,10 +324,15 @@ function decideCreation(
 }
 
 /** Accepts or refuses a batch; what it accepts counts for the batches behind it. */
-function decideBatch(batch: Batch, runs: ReadonlyMap<string, RunHandle>, loggedParams: Map<string, string>): RunHandle {
+function decideBatch(
+  batch: Batch,
+  runs: ReadonlyMap<string, RunHandle>,
+  { models, loggedParams }: { models: ModelKeys; loggedParams: Map<string, string> },
+): RunHandle {
   const run = runs.get(runName(batch));
   if (run === undefined) throw noSuchRun(batch.runId);
   requireActiveRun(batch.runId, run.lifecycleStage);
+  if (batch.metrics.links !== undefined) requireModels(batch, models);
   const changed = batch.params.flatMap(({ key, value }) => {
     const logged = loggedParams.get(paramName(run.runKey, key));
     return logged === undefined || logged === value ? [] : [{ key, logged, value }];

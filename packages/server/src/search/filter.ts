@@ -182,6 +182,7 @@ function parseValue<Name extends string>(parser: Parser<Name>, { entity, rule, i
   if (token.kind === 'open') return parseList(parser, { entity, rule, isList });
   if (isList) throw unexpected(parser, "a list such as ('a', 'b')");
   if (token.kind === 'number' && rule.type === 'number') return { kind: 'number', digits: next(parser).raw };
+  if (token.kind === 'number' && rule.takesNumbers) return { kind: 'text', text: next(parser).raw };
   if (token.kind === 'text' && rule.type === 'text') return { kind: 'text', text: checkPattern(parser, next(parser)) };
   if (token.kind !== 'number' && token.kind !== 'text' && token.kind !== 'name') throw unexpected(parser, 'a value');
   if (rule.type === 'text' && token.kind === 'name' && !isKeyword(token, 'NULL')) {

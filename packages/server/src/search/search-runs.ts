@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
-import { invalidParameter, parseInt64, type Int64 } from '@lazuli/contract';
+import type { Int64 } from '@lazuli/contract';
 import type { Db } from '../database/engine.ts';
 import { always, every, filterCondition, oneOf, type Sql } from './conditions.ts';
+import { readExperimentIds } from './experiment-ids.ts';
 import { parseFilter, type Comparison, type Filter } from './filter.ts';
 import {
   after,
@@ -24,7 +25,6 @@ import {
   type RunScope,
 } from './run-conditions.ts';
 import { runOrder } from './run-order.ts';
-import { quoted } from './syntax-error.ts';
 import { runVocabulary, type RunEntity } from './run-vocabulary.ts';
 
 /**
@@ -85,19 +85,6 @@ export async function searchRunKeys(db: Db, query: RunQuery): Promise<RunPage> {
   const runKeys = page.map(({ runKey }) => runKey);
   if (found.length <= maxResults || last === undefined) return { runKeys };
   return { runKeys, nextPageToken: writePageToken(digest, last.position) };
-}
-
-function readExperimentIds(texts: readonly string[]): number[] {
-  const ids = new Set<number>();
-  for (const text of texts) {
-    const id = parseInt64(text);
-    if (id === undefined) {
-      throw invalidParameter(`Invalid experiment ID '${quoted(text)}'. Experiment ID must be a valid integer.`);
-    }
-    // No experiment has a number that a double cannot hold: *unknown experiments are passed over.*
-    if (typeof id === 'number') ids.add(id);
-  }
-  return [...ids].sort((a, b) => a - b);
 }
 
 /** Few enough runs to try and sort them all, when the alternative is to walk an index or to scan everything. */

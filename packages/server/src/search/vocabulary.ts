@@ -12,6 +12,8 @@ export interface KeyRule {
   readonly name: string;
   readonly type: ValueType;
   readonly operators: readonly Operator[];
+  /** *MLflow takes a number without quotes for a text, where it does not read the filter with its common parser.* */
+  readonly takesNumbers?: true;
   /** Absent where results can be ordered by the key. */
   readonly isUnordered?: true;
 }

@@ -63,6 +63,10 @@ export async function countExperiments(db: Db, workspaceId: number): Promise<{ e
 
 /** Every table with rows of a workspace, those that refer to others first. */
 const ownedTables = [
+  'logged_model_metrics',
+  'logged_model_tags',
+  'logged_model_params',
+  'logged_models',
   'run_requests',
   'api_tokens',
   'run_models',
@@ -100,6 +104,9 @@ export async function removeWorkspace({ db, locked }: Transaction, workspaceId: 
   ).execute();
   await locked(
     db.selectFrom('runs').select('run_key').where('workspace_id', '=', workspaceId).orderBy('run_key'),
+  ).execute();
+  await locked(
+    db.selectFrom('logged_models').select('model_key').where('workspace_id', '=', workspaceId).orderBy('model_key'),
   ).execute();
   for (const table of ownedTables) {
     await db

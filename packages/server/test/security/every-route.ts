@@ -1,4 +1,12 @@
-import { contract, routesOf, scrapeMetrics, transfers, type Endpoint } from '@lazuli/contract';
+import {
+  contract,
+  routesOf,
+  scrapeMetrics,
+  transferRoutes,
+  transfers,
+  type Endpoint,
+  type Transfer,
+} from '@lazuli/contract';
 
 /** Every method and path that the server answers with data, from the contract: what is added there is attacked here. */
 export interface Served {
@@ -12,9 +20,9 @@ export interface Served {
 
 export const everyRoute: readonly Served[] = [
   ...Object.values(contract).flatMap((group) => Object.values<Endpoint>(group).flatMap(servedBy)),
-  ...Object.values(transfers).flatMap(({ method, path, actions }) =>
-    ['/api', '/ajax-api'].flatMap((prefix) =>
-      withHead({ method, path: filled(prefix + path), actions, scope: 'workspace', endpoint: undefined }),
+  ...Object.values(transfers).flatMap((transfer: Transfer) =>
+    transferRoutes(transfer).flatMap(({ method, path }) =>
+      withHead({ method, path: filled(path), actions: transfer.actions, scope: 'workspace', endpoint: undefined }),
     ),
   ),
   ...withHead({
