@@ -161,7 +161,7 @@ onEveryEngine('a page token belongs to its search', async ({ client }) => {
 
 onEveryEngine(
   'a search goes over several experiments, and passes over those that are not there',
-  async ({ client }) => {
+  async ({ client, request }) => {
     const { experiment_id: first } = await aRun(client);
     const { experiment_id: second } = await aRun(client);
     for (const experiment_id of [first, second]) {
