@@ -137,8 +137,15 @@ async function seededServer({ client }: TestServer): Promise<Seed> {
     tokenIds.splice(0, 1, token.token_id);
   };
   await addToken();
+  const modelIds: string[] = [];
+  const tags = [{ key: 't', value: 'a' }];
+  const addModel = async (): Promise<void> => {
+    const { model } = await client.loggedModels.createLoggedModel({ experiment_id: first.experiment_id, tags });
+    modelIds.splice(0, 1, model.info.model_id);
+  };
+  await addModel();
   await client.workspaces.createWorkspace({ name: 'fuzzed' });
-  const { apiTokens, experiments, runs, workspaces } = contract;
+  const { apiTokens, experiments, loggedModels, runs, workspaces } = contract;
   const deleteAgain = async (): Promise<void> => {
     const { experiment_id } = deleted;
     const { experiment } = await client.experiments.getExperiment({ experiment_id });
@@ -150,7 +157,12 @@ async function seededServer({ client }: TestServer): Promise<Seed> {
     experimentNames,
     workspaceNames,
     tokenIds,
+    modelIds,
     async restore({ endpoint }) {
+      if (endpoint === loggedModels.deleteLoggedModel) await addModel();
+      if (endpoint === loggedModels.deleteLoggedModelTag) {
+        for (const model_id of modelIds) await client.loggedModels.setLoggedModelTags({ model_id, tags });
+      }
       if (endpoint === apiTokens.revokeToken) await addToken();
       if (endpoint === experiments.restoreExperiment) await deleteAgain();
       if (endpoint === runs.deleteRun) for (const run_id of runIds) await client.runs.restoreRun({ run_id });

@@ -23,6 +23,7 @@ export interface LiveNames {
   readonly experimentNames: readonly string[];
   readonly workspaceNames: readonly string[];
   readonly tokenIds: readonly string[];
+  readonly modelIds: readonly string[];
 }
 
 interface Schema {
@@ -99,13 +100,20 @@ function rightValue(name: string, schema: Schema, live: LiveNames): fc.Arbitrary
     case 'token_id':
       return fc.constantFrom(...live.tokenIds);
     case 'model_id':
-      return fc.constantFrom('', 'm-1');
+      return fc.constantFrom('', 'm-1', ...live.modelIds, ...live.modelIds);
+    case 'tag_key':
+      return fc.constantFrom('t', 'u');
+    case 'field_name':
+      return fc.constantFrom('name', 'creation_timestamp', 'metrics.loss', 'params.p');
+    case 'model_json':
+      return fc.constantFrom('{}', '{"run_id":"r","artifact_path":"p","utc_time_created":"t","flavors":{}}');
     case 'page_token':
     case 'default_artifact_root':
     case 'artifact_location':
       return fc.constant('');
     case 'path':
     case 'artifact_path':
+    case 'artifact_directory_path':
       return fc.constantFrom('a', 'model/MLmodel');
     case 'mode':
       return fc.constantFrom('RESTRICT', 'CASCADE');

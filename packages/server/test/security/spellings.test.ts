@@ -51,6 +51,7 @@ describe('a field in both spellings', () => {
         metric_key: 'k',
         timestamp: '1',
         experiment_id: '1',
+        run_id: 'r',
       };
       const both = { ...needed, [name]: mine.run_id, [camel]: other.run_id };
       const answer =
