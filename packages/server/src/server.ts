@@ -10,7 +10,7 @@ import { openOfflineTokens, type OfflineTokens } from './access/offline-tokens.t
 import { tokenHandlers } from './access/token-handlers.ts';
 import { checkLocation, experimentLocation } from './artifact-store/artifact-location.ts';
 import { folderPath } from './artifact-store/artifact-path.ts';
-import { openLocalFolder } from './artifact-store/local-folder.ts';
+import { openStore } from './artifact-store/open-store.ts';
 import { artifactHandlers, listFolder } from './artifacts/artifact-handlers.ts';
 import { artifactTransfers } from './artifacts/artifact-transfers.ts';
 import { createChangeWatch } from './database/change-watch.ts';
@@ -77,7 +77,11 @@ export async function createServer(settings: Settings, options: ServerOptions = 
   try {
     const metricStore = await openMetricStore(engine);
     const handles = createRunHandles();
-    const store = await openLocalFolder({ root: settings.artifactsDestination, staleBefore: now() - staleUploadMs });
+    const store = await openStore({
+      destination: settings.artifactsDestination,
+      staleBefore: now() - staleUploadMs,
+      environment: process.env,
+    });
     const places = { store, localRoots: localRootsOf(settings) };
     const checkArtifactRoot = (root: string): string =>
       checkLocation(root, { workingDirectory: process.cwd(), ownHosts: [] });

@@ -110,13 +110,49 @@ export function artifactStoreSuite(name: string, open: () => Promise<StoreUnderT
       expect(await store.list(rootPath)).toHaveLength(1);
     });
 
-    test('goes on reading the version that was opened while another one is put', async () => {
+    test('never mixes versions: a file that was replaced after it was opened is read as it was, or not at all', async () => {
       await put(store, 'file', Buffer.from('old'));
       const file = await store.open(filePath('file'));
       await put(store, 'file', Buffer.from('new!'));
       expect(file?.size).toBe(3);
-      expect(file && String(await bytesOf(file))).toBe('old');
+      const outcome = await bytesOf(file as OpenArtifact).then(String, (error: unknown) => error);
+      if (outcome !== 'old') expect(outcome).toMatchObject({ status: 503, errorCode: 'TEMPORARILY_UNAVAILABLE' });
       expect(String(await read(store, 'file'))).toBe('new!');
+    });
+
+    test('lists a folder in pages that hold every entry once', async () => {
+      const names = Array.from({ length: 23 }, (_, index) => `d/${String(index).padStart(2, '0')}`);
+      await Promise.all(
+        [...names, 'd/05.x', 'd/sub/one', 'd/sub/two', 'd/sub.y', 'e'].map((name) => putName(store, name)),
+      );
+      const seen: string[] = [];
+      let pages = 0;
+      let token: string | undefined;
+      do {
+        const page = await store.listPage(folderPath('d'), { limit: 5, token });
+        expect(page.entries.length).toBeLessThanOrEqual(5);
+        seen.push(...page.entries.map(({ name, isFolder }) => (isFolder ? `${name}/` : name)));
+        token = page.next;
+        pages += 1;
+      } while (token !== undefined);
+      expect(pages).toBe(6);
+      const wanted = [...names.map((name) => name.slice(2)), '05.x', 'sub/', 'sub.y'];
+      expect(seen.toSorted()).toEqual(wanted.toSorted());
+      expect(await store.listPage(folderPath('nothing'), { limit: 5 })).toEqual({ entries: [], next: undefined });
+    });
+
+    test('reads ranges of a file of many pieces, at its start, across its middle and at its end', async () => {
+      const bytes = randomBytes(20_000_001);
+      await store.put(filePath('long'), from([bytes]), bytes.length);
+      for (const [start, end] of [
+        [0, 0],
+        [8_388_600, 8_388_620],
+        [5_000_000, 17_000_000],
+        [20_000_000, 20_000_000],
+      ] as const) {
+        expect(digest(await read(store, 'long', { start, end }))).toBe(digest(bytes.subarray(start, end + 1)));
+      }
+      expect(digest(await read(store, 'long'))).toBe(digest(bytes));
     });
 
     test('stops sending where the receiver fails, and sends many files at once unmixed', async () => {
@@ -152,8 +188,11 @@ export function artifactStoreSuite(name: string, open: () => Promise<StoreUnderT
       expect((await store.list(rootPath)).map((entry) => entry.name)).toEqual(['kept']);
     });
 
-    test('ends with one whole file when many uploads of one name race', async () => {
-      const contents = Array.from({ length: 12 }, (_, index) => Buffer.alloc(1_300_000 + index, index));
+    test.each([
+      ['short', 1_300_000],
+      ['long', 9_000_000],
+    ])('ends with one whole file when many %s uploads of one name race', async (_, size) => {
+      const contents = Array.from({ length: 8 }, (_, index) => Buffer.alloc(size + index, index));
       await Promise.all(contents.map((content) => store.put(filePath('d/raced'), from([content]))));
       const winner = await read(store, 'd/raced');
       expect(contents.map(digest)).toContain(digest(winner));
@@ -197,7 +236,11 @@ export function artifactStoreSuite(name: string, open: () => Promise<StoreUnderT
       expect(await store.within(folderPath('not/yet')).list(rootPath)).toEqual([]);
     });
 
-    test('refuses a name that is too long with a clear error', async () => {
+    test('takes a long name, and refuses one that is too long with a clear error', async () => {
+      const long = Array.from({ length: 10 }, (_, index) => String(index).repeat(90)).join('/');
+      await put(store, long, Buffer.from('x'));
+      expect(String(await read(store, long))).toBe('x');
+      await store.remove(folderPath('0'.repeat(90)));
       await expect(put(store, 'x'.repeat(1_500), Buffer.from('x'))).rejects.toMatchObject({
         name: MlflowError.prototype.constructor.name,
         status: 400,
@@ -215,6 +258,10 @@ export async function read(store: ArtifactStore, name: string, range?: ByteRange
   const file = await store.open(filePath(name));
   if (file === undefined) throw new Error(`There is no '${name}'`);
   return await bytesOf(file, range);
+}
+
+function putName(store: ArtifactStore, name: string): Promise<void> {
+  return put(store, name, Buffer.from(name));
 }
 
 async function bytesOf(file: OpenArtifact, range?: ByteRange): Promise<Buffer> {

@@ -14,15 +14,50 @@ export interface ReadableArtifacts {
   stat(path: ArtifactPath): Promise<ArtifactStat | undefined>;
   /** What lies directly in a folder, in the order of its names by code point; nothing for what is not a folder. */
   list(folder: ArtifactPath): Promise<ArtifactEntry[]>;
+  /** A part of that; over all pages each entry comes once, in an order of the store's own. */
+  listPage(folder: ArtifactPath, request: PageRequest): Promise<ArtifactPage>;
 }
 
 export interface ArtifactStore extends ReadableArtifacts {
-  /** Writes a file, with the folders above it, or replaces one. Takes the content as fast as the store can write it. */
-  put(path: ArtifactPath, content: AsyncIterable<Uint8Array>): Promise<void>;
+  /**
+   * Writes a file, with the folders above it, or replaces one. Takes the content as fast as the store can write it; where
+   * its length is known beforehand, object stores cut it into parts accordingly.
+   */
+  put(path: ArtifactPath, content: AsyncIterable<Uint8Array>, expectedBytes?: number): Promise<void>;
   /** Removes a file or a folder with all that is in it. What is not there is removed already. */
   remove(path: ArtifactPath): Promise<void>;
   /** The store that sees only what lies below this folder, whether it exists yet or not. */
   within(folder: ArtifactPath): ArtifactStore;
+  /** Where clients can be sent to the store itself. */
+  readonly direct?: DirectTransfers | undefined;
+}
+
+/** Transfers between a client and the store, for which the server only signs. */
+export interface DirectTransfers {
+  signedDownload(path: ArtifactPath, seconds: number): Promise<SignedRequest>;
+  signedUpload(path: ArtifactPath, seconds: number): Promise<SignedRequest>;
+  /** An upload in parts, which are numbered from 1 and shown as one file when it is completed. */
+  createUpload(path: ArtifactPath, parts: number, seconds: number): Promise<UploadPlan>;
+  completeUpload(path: ArtifactPath, uploadId: string, parts: readonly UploadedPart[]): Promise<void>;
+  abortUpload(path: ArtifactPath, uploadId: string): Promise<void>;
+}
+
+export interface SignedRequest {
+  readonly url: string;
+  /** What the client has to send with it. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface UploadPlan {
+  readonly uploadId: string;
+  /** In the order of the parts. */
+  readonly parts: readonly SignedRequest[];
+}
+
+export interface UploadedPart {
+  readonly number: number;
+  /** Empty where the store has none for parts. */
+  readonly etag: string;
 }
 
 export interface ArtifactStat {
@@ -38,6 +73,23 @@ export interface ArtifactEntry {
   readonly isFolder: boolean;
   /** Bytes; 0 for a folder. */
   readonly size: number;
+}
+
+export interface PageRequest {
+  readonly limit: number;
+  /** `next` of the page before. */
+  readonly token?: string | undefined;
+}
+
+export interface ArtifactPage {
+  readonly entries: readonly ArtifactEntry[];
+  /** Undefined at the end. */
+  readonly next: string | undefined;
+}
+
+/** UTF-8 sorts as code points do; JavaScript's own order differs beyond the basic plane. */
+export function byCodePoint(one: string, other: string): number {
+  return Buffer.compare(Buffer.from(one), Buffer.from(other));
 }
 
 export interface ByteRange {

@@ -1,7 +1,9 @@
-import { constants, type BigIntStats, type Stats } from 'node:fs';
+import { constants, type BigIntStats, type Dirent, type Stats } from 'node:fs';
 import { lstat, open, readdir, realpath, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { invalidParameter } from '@lazuli/contract';
 import { invalidPath, rootPath, segmentsOf, type ArtifactPath } from './artifact-path.ts';
+import { byCodePoint } from './artifact-store.ts';
 import type {
   ArtifactEntry,
   ArtifactStat,
@@ -43,12 +45,49 @@ export function readLocalFolder(place: LocalPlace): ReadableArtifacts {
     },
 
     async list(folder) {
-      const found = await guarded(folder, () => find(place, folder));
-      if (found === undefined || !found.stats.isDirectory()) return [];
-      const isRoot = place.base.length === 0 && segmentsOf(folder).length === 0;
-      return guarded(folder, () => listFolder(found.file, isRoot ? place.hidden : undefined));
+      return await guarded(folder, async () => {
+        const { file, children } = await childrenOf(place, folder);
+        return await entriesOf(file, children);
+      });
+    },
+
+    async listPage(folder, { limit, token }) {
+      const after = token === undefined ? '' : nameOfToken(token);
+      return await guarded(folder, async () => {
+        const { file, children } = await childrenOf(place, folder);
+        const rest = children.filter(({ name }) => byCodePoint(name, after) > 0);
+        const shown = rest.slice(0, limit);
+        const last = rest.length > limit ? shown.at(-1) : undefined;
+        return {
+          entries: await entriesOf(file, shown),
+          next: last && Buffer.from(last.name).toString('base64url'),
+        };
+      });
     },
   };
+}
+
+function nameOfToken(token: string): string {
+  const name = Buffer.from(token, 'base64url').toString();
+  if (Buffer.from(name).toString('base64url') !== token) throw invalidParameter(`Invalid page token '${token}'`);
+  return name;
+}
+
+interface Children {
+  /** The folder that they lie in. */
+  readonly file: string;
+  readonly children: readonly Dirent[];
+}
+
+/** What a listing shows of a folder, by code point. */
+async function childrenOf(place: LocalPlace, folder: ArtifactPath): Promise<Children> {
+  const found = await find(place, folder);
+  if (found === undefined || !found.stats.isDirectory()) return { file: '', children: [] };
+  const isRoot = place.base.length === 0 && segmentsOf(folder).length === 0;
+  const children = (await readdir(found.file, { withFileTypes: true }))
+    .filter((child) => (child.isFile() || child.isDirectory()) && !(isRoot && child.name === place.hidden))
+    .sort((one, other) => byCodePoint(one.name, other.name));
+  return { file: found.file, children };
 }
 
 /** How far down a path leads. */
@@ -156,24 +195,17 @@ function borrowBuffer(): Buffer {
   return idleBuffers.pop() ?? Buffer.allocUnsafeSlow(transferBufferBytes / 2);
 }
 
-async function listFolder(folder: string, hidden: string | undefined): Promise<ArtifactEntry[]> {
-  const children = await readdir(folder, { withFileTypes: true });
-  const seen = children.filter((child) => (child.isFile() || child.isDirectory()) && child.name !== hidden);
+async function entriesOf(folder: string, children: readonly Dirent[]): Promise<ArtifactEntry[]> {
   const entries: ArtifactEntry[] = [];
-  for (let start = 0; start < seen.length; start += 128) {
-    const batch = seen.slice(start, start + 128).map(async (child): Promise<ArtifactEntry | undefined> => {
+  for (let start = 0; start < children.length; start += 128) {
+    const batch = children.slice(start, start + 128).map(async (child): Promise<ArtifactEntry | undefined> => {
       if (child.isDirectory()) return { name: child.name, isFolder: true, size: 0 };
       const stats = await lstatIfThere(join(folder, child.name));
       return stats === undefined ? undefined : { name: child.name, isFolder: false, size: stats.size };
     });
     entries.push(...(await Promise.all(batch)).filter((entry) => entry !== undefined));
   }
-  return entries.sort((one, other) => byCodePoint(one.name, other.name));
-}
-
-/** UTF-8 sorts as code points do; JavaScript's own order differs beyond the basic plane. */
-function byCodePoint(one: string, other: string): number {
-  return Buffer.compare(Buffer.from(one), Buffer.from(other));
+  return entries;
 }
 
 export async function guarded<T>(path: ArtifactPath, work: () => Promise<T>): Promise<T> {

@@ -44,6 +44,19 @@ describe('a local folder', () => {
     await expect(store.within(folderPath(stagingFolder)).list(rootPath)).rejects.toThrow('reserved');
   });
 
+  test('goes on reading the version that was opened while another one is put', async () => {
+    await put(store, 'file', Buffer.from('old'));
+    const file = await store.open(filePath('file'));
+    await put(store, 'file', Buffer.from('new!'));
+    let seen = '';
+    await file?.sendTo(async (piece) => void (seen += String(piece)));
+    expect(seen).toBe('old');
+  });
+
+  test('refuses a page token that it has not made', async () => {
+    await expect(store.listPage(rootPath, { limit: 1, token: '!' })).rejects.toMatchObject({ status: 400 });
+  });
+
   test('leaves no temporary file behind, whatever happens to an upload', async () => {
     await put(store, 'file', Buffer.from('x'));
     await expect(store.put(filePath('a'), failing(Buffer.alloc(2_000_000), new Error('gone')))).rejects.toThrow();

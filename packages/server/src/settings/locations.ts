@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { readStorePlace, storeForms } from '../artifact-store/store-location.ts';
 import { BrokenRule } from './setting-rules.ts';
 
 /** The settings that say where data lie. A relative one counts from `base`. */
@@ -9,13 +10,16 @@ export function readFolder(text: string, base: string): string {
   return resolve(base, text);
 }
 
-/** The local folder that a path or a `file:` URI names. */
-export function readArtifactFolder(text: string, base: string): string {
+/** Where the server keeps artifacts: the local folder that a path or a `file:` URI names, or a place in an object store. */
+export function readArtifactDestination(text: string, base: string): string {
   refuseNul(text);
   const scheme = schemeOf(text);
   if (scheme === undefined) return resolve(base, text);
   if (scheme === 'file') return pathOfFileUri(text, base);
-  throw new BrokenRule('must be a local folder: a path, or a URI such as file:///srv/artifacts');
+  if (readStorePlace(text) !== undefined) return text;
+  throw new BrokenRule(
+    `must be a local folder (a path, or a URI such as file:///srv/artifacts) or one of ${storeForms}`,
+  );
 }
 
 /**

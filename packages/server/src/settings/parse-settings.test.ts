@@ -213,6 +213,12 @@ describe('one setting', () => {
     ['default-artifact-root', 'file:mlruns', 'defaultArtifactRoot', 'file:///home/ann/mlruns'],
     ['artifacts-destination', 'file:///srv/a%20b', 'artifactsDestination', '/srv/a b'],
     ['artifacts-destination', 'mlartifacts', 'artifactsDestination', '/home/ann/mlartifacts'],
+    ['artifacts-destination', 's3://bucket/path', 'artifactsDestination', 's3://bucket/path'],
+    ...[
+      'wasbs://models@account.blob.core.windows.net/team',
+      'abfss://models@account.dfs.core.windows.net',
+      'https://account.blob.core.windows.net/models/team',
+    ].map((uri) => ['artifacts-destination', uri, 'artifactsDestination', uri] as const),
   ] as const)('%s takes %s', (name, text, key, value) => {
     expect(parse({ flags: { [name]: text } })[key]).toEqual(value);
   });
@@ -268,7 +274,12 @@ describe('one setting', () => {
     ['default-artifact-root', 'mlflow-artifacts://host/path'],
     ['default-artifact-root', 'mlflow-artifacts:/a/../b'],
     ['default-artifact-root', 'mlflow-artifacts:/%2e%2e'],
-    ['artifacts-destination', 's3://bucket'],
+    ['artifacts-destination', 's3://'],
+    ['artifacts-destination', 's3://bucket/a/../b'],
+    ['artifacts-destination', 's3://bucket/a?b'],
+    ['artifacts-destination', 'gs://bucket'],
+    ['artifacts-destination', 'wasbs://account.blob.core.windows.net/path'],
+    ['artifacts-destination', 'https://example.com/container'],
     ['artifacts-destination', 'file://host/path'],
     ['artifacts-destination', 'file:///a%2Fb'],
     ['artifacts-destination', 'mlflow-artifacts:/'],

@@ -1,5 +1,5 @@
 import { readBackendStore, readPostgresUrl, withoutPassword } from './database-location.ts';
-import { readArtifactFolder, readArtifactRoot, readFolder } from './locations.ts';
+import { readArtifactDestination, readArtifactRoot, readFolder } from './locations.ts';
 import {
   oneOf,
   readAllowedHosts,
@@ -151,11 +151,12 @@ export const settingTable = {
   },
   artifactsDestination: {
     name: 'artifacts-destination',
-    sentence: 'The folder in which the server keeps the artifacts that go through it: a path or a file: URI.',
+    sentence:
+      'Where the server keeps the artifacts that go through it: a path or a file: URI, or s3://, wasbs://, abfss:// or https://…blob… in an object store.',
     placeholder: 'uri',
     otherwise: 'artifacts in the data directory',
     mlflowVariable: 'MLFLOW_ARTIFACTS_DESTINATION',
-    read: readArtifactFolder,
+    read: readArtifactDestination,
   },
   maxBodySize: {
     name: 'max-body-size',
