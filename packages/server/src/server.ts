@@ -119,7 +119,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
         loggedModels: loggedModelHandlers({
           engine,
           now,
-          listFolder: (workspace, uri, path) => listFolder(places, { workspace, uri, path }),
+          listFolder: (query) => listFolder(places, query),
         }),
         artifacts: artifactHandlers(artifactRoom),
         workspaces: workspaceHandlers({

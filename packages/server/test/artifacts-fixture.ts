@@ -7,6 +7,7 @@ import { buffer } from 'node:stream/consumers';
 import { MlflowError } from '@lazuli/contract';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Caller, WorkspaceRef } from '../src/access/caller.ts';
+import type { ArtifactStore } from '../src/artifact-store/artifact-store.ts';
 import { openLocalFolder, stagingFolder } from '../src/artifact-store/local-folder.ts';
 import { artifactHandlers, type ArtifactRoom } from '../src/artifacts/artifact-handlers.ts';
 import { artifactTransfers } from '../src/artifacts/artifact-transfers.ts';
@@ -32,7 +33,9 @@ export interface ArtifactServer extends AsyncDisposable {
 export const first = aWorkspace(1, '11111111-1111-4111-8111-111111111111');
 export const second = aWorkspace(2, '22222222-2222-4222-8222-222222222222');
 
-export async function anArtifactServer(options: { maxUploadBytes?: number } = {}): Promise<ArtifactServer> {
+export async function anArtifactServer(
+  options: { maxUploadBytes?: number; store?: ArtifactStore } = {},
+): Promise<ArtifactServer> {
   const outside = await mkdtemp(join(tmpdir(), 'artifact-server-'));
   const destination = join(outside, 'artifacts');
   const localRoot = join(outside, 'mlruns');
@@ -40,7 +43,7 @@ export async function anArtifactServer(options: { maxUploadBytes?: number } = {}
   await writeFile(join(outside, 'secret'), 'secret');
   const runs = new Map([['run', 'mlflow-artifacts:/0/run/artifacts']]);
   const room: ArtifactRoom = {
-    store: await openLocalFolder({ root: destination, staleBefore: 0 }),
+    store: options.store ?? (await openLocalFolder({ root: destination, staleBefore: 0 })),
     localRoots: [localRoot],
     async findRun({ workspaceId }, runId) {
       const uri = workspaceId === first.workspaceId ? runs.get(runId) : undefined;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { azuriteAccount, azuriteKey, startAzurite, type Azurite } from '../../test/stores/azurite.ts';
 import { artifactStoreSuite } from './artifact-store-suite.ts';
 import { openAzure } from './azure-container.ts';
-import type { AzurePlace } from './store-location.ts';
+import type { AzurePlace } from '../settings/store-location.ts';
 
 let azurite: Azurite;
 beforeAll(async () => {

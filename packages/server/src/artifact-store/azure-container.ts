@@ -11,11 +11,11 @@ import {
   type ContainerClient,
 } from '@azure/storage-blob';
 import { invalidParameter, MlflowError } from '@lazuli/contract';
-import { contentDisposition } from '../artifacts/served-file.ts';
+import { contentDisposition } from './content-disposition.ts';
 import { folderPath, invalidPath } from './artifact-path.ts';
 import type { ArtifactStore, SignedRequest } from './artifact-store.ts';
 import { objectStore, replacedMeanwhile, type DirectRequests, type ObjectBucket } from './object-store.ts';
-import type { AzurePlace } from './store-location.ts';
+import type { AzurePlace } from '../settings/store-location.ts';
 import { partSize, partsOf, sendParts } from './upload-parts.ts';
 
 /**
@@ -212,8 +212,8 @@ async function removeBlob(blob: BlockBlobClient): Promise<void> {
  * by committing their list. A commit throws away the blocks that rivals have staged for the same name: whose blocks are
  * gone then has been overwritten by the rival, as if it had come first.
  */
-async function write(blob: BlockBlobClient, parts: AsyncGenerator<Buffer>): Promise<void> {
-  const { value: first = Buffer.alloc(0) } = await parts.next();
+async function write(blob: BlockBlobClient, parts: AsyncGenerator<Buffer, void>): Promise<void> {
+  const first = (await parts.next()).value ?? Buffer.alloc(0);
   const second = await parts.next();
   if (second.done === true) {
     await blob.upload(first, first.byteLength);

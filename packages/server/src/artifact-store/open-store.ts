@@ -1,6 +1,6 @@
 import type { ArtifactStore } from './artifact-store.ts';
 import { openLocalFolder } from './local-folder.ts';
-import { readStorePlace } from './store-location.ts';
+import { readStorePlace } from '../settings/store-location.ts';
 
 export interface StoreOptions {
   /** Where, as the settings write it. */

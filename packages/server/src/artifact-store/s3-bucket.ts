@@ -15,11 +15,11 @@ import {
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { invalidParameter, MlflowError } from '@lazuli/contract';
-import { contentDisposition } from '../artifacts/served-file.ts';
+import { contentDisposition } from './content-disposition.ts';
 import { folderPath, invalidPath } from './artifact-path.ts';
 import type { ArtifactStore } from './artifact-store.ts';
 import { objectStore, replacedMeanwhile, type DirectRequests, type ObjectBucket } from './object-store.ts';
-import type { S3Place } from './store-location.ts';
+import type { S3Place } from '../settings/store-location.ts';
 import { partSize, partsOf, sendParts } from './upload-parts.ts';
 
 /**
@@ -143,16 +143,16 @@ interface ObjectAt {
 }
 
 /** A file of one part goes in one request; a longer one is an upload in parts that is given up where anything fails. */
-async function write(client: S3Client, at: ObjectAt, parts: AsyncGenerator<Buffer>): Promise<void> {
-  const { value: first } = await parts.next();
+async function write(client: S3Client, at: ObjectAt, parts: AsyncGenerator<Buffer, void>): Promise<void> {
+  const first = (await parts.next()).value ?? Buffer.alloc(0);
   const second = await parts.next();
   if (second.done === true) {
-    await client.send(new PutObjectCommand({ ...at, Body: first ?? Buffer.alloc(0) }));
+    await client.send(new PutObjectCommand({ ...at, Body: first }));
     return;
   }
   const { UploadId } = await client.send(new CreateMultipartUploadCommand(at));
   const all = async function* (): AsyncGenerator<Buffer> {
-    yield first as Buffer;
+    yield first;
     yield second.value;
     yield* parts;
   };
@@ -172,28 +172,24 @@ async function write(client: S3Client, at: ObjectAt, parts: AsyncGenerator<Buffe
 }
 
 function directRequests(client: S3Client, at: (key: string) => ObjectAt): DirectRequests {
-  // The presigner's types know one kind of command at a time.
-  const sign = async (command: GetObjectCommand | PutObjectCommand | UploadPartCommand, expiresIn: number) => ({
-    url: await getSignedUrl(client, command as GetObjectCommand, { expiresIn }),
-    headers: {},
-  });
+  const signed = async (url: Promise<string>) => ({ url: await url, headers: {} });
   return {
-    signedDownload: (key, seconds) =>
-      sign(
-        new GetObjectCommand({
-          ...at(key),
-          // A link that someone opens must not show a page in the store's origin either.
-          ResponseContentDisposition: contentDisposition(key.slice(key.lastIndexOf('/') + 1)),
-          ResponseContentType: 'application/octet-stream',
-        }),
-        seconds,
-      ),
-    signedUpload: (key, seconds) => sign(new PutObjectCommand(at(key)), seconds),
-    async createUpload(key, count, seconds) {
+    signedDownload: (key, expiresIn) => {
+      const command = new GetObjectCommand({
+        ...at(key),
+        // A link that someone opens must not show a page in the store's origin either.
+        ResponseContentDisposition: contentDisposition(key.slice(key.lastIndexOf('/') + 1)),
+        ResponseContentType: 'application/octet-stream',
+      });
+      return signed(getSignedUrl(client, command, { expiresIn }));
+    },
+    signedUpload: (key, expiresIn) => signed(getSignedUrl(client, new PutObjectCommand(at(key)), { expiresIn })),
+    async createUpload(key, count, expiresIn) {
       const { UploadId = '' } = await client.send(new CreateMultipartUploadCommand(at(key)));
-      const parts = Array.from({ length: count }, (_, index) =>
-        sign(new UploadPartCommand({ ...at(key), UploadId, PartNumber: index + 1 }), seconds),
-      );
+      const parts = Array.from({ length: count }, (_, index) => {
+        const command = new UploadPartCommand({ ...at(key), UploadId, PartNumber: index + 1 });
+        return signed(getSignedUrl(client, command, { expiresIn }));
+      });
       return { uploadId: UploadId, parts: await Promise.all(parts) };
     },
     async completeUpload(key, UploadId, parts) {

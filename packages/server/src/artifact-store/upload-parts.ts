@@ -11,7 +11,7 @@ export function partSize(expectedBytes = 0): number {
 }
 
 /** At least one part, which may be empty. A part is memory of its own. */
-export async function* partsOf(content: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Buffer> {
+export async function* partsOf(content: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Buffer, void> {
   let chunks: Uint8Array[] = [];
   let bytes = 0;
   let count = 0;

@@ -16,12 +16,13 @@ type ArtifactHandlers = { readonly [Name in keyof typeof artifacts]: Handler<(ty
 
 export function artifactHandlers(room: ArtifactRoom): ArtifactHandlers {
   return {
-    async listArtifacts({ run_id, run_uuid, path }, { workspace }) {
+    async listArtifacts({ run_id, run_uuid, path, page_token }, { workspace }) {
       const runId = run_id || run_uuid;
       if (!runId) throw missing('run_id');
+      // A path that is none is told before a run that is none.
       folderPath(path ?? '');
       const { artifact_uri: uri } = await room.findRun(workspace, runId);
-      return { root_uri: uri, files: await listFolder(room, { workspace, uri, path: path ?? '' }) };
+      return listFolder(room, { workspace, uri, path, page_token });
     },
 
     async listProxiedArtifacts({ path }, { workspace }) {
@@ -38,15 +39,32 @@ export function artifactHandlers(room: ArtifactRoom): ArtifactHandlers {
   };
 }
 
-/** A folder of an artifact location, with paths from that location on. */
+/** Of the files of a run or a model. The proxy's own list is whole, because *clients ask for it once and know no page token there*. */
+const pageSize = 1000;
+
+/** A page of a folder of an artifact location, with paths from that location on. */
 export async function listFolder(
   places: ArtifactPlaces,
-  { workspace, uri, path }: { workspace: WorkspaceRef; uri: string; path: string },
-): Promise<FileInfo[]> {
-  const below = folderPath(path);
+  { workspace, uri, path, page_token }: FolderQuery,
+): Promise<{ root_uri: string; files: FileInfo[]; next_page_token?: string }> {
+  const below = folderPath(path ?? '');
   const { files, folder } = await folderOfUri(places, workspace, uri);
-  const entries = await files.list(joinPaths(folder, below));
-  return entries.map((entry) => fileInfo(entry, below));
+  const { entries, next } = await files.listPage(joinPaths(folder, below), {
+    limit: pageSize,
+    token: page_token || undefined,
+  });
+  return {
+    root_uri: uri,
+    files: entries.map((entry) => fileInfo(entry, below)),
+    ...(next === undefined ? {} : { next_page_token: next }),
+  };
+}
+
+interface FolderQuery {
+  readonly workspace: WorkspaceRef;
+  readonly uri: string;
+  readonly path: string | undefined;
+  readonly page_token: string | undefined;
 }
 
 /** *MLflow: folders have no size.* */

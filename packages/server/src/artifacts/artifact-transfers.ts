@@ -60,7 +60,7 @@ export function artifactTransfers(room: ArtifactRoom): ArtifactTransfers {
     },
 
     async upload({ workspace }, path, body) {
-      await workspaceFolder(room, workspace).put(filePath(path), wholeBody(body));
+      await workspaceFolder(room, workspace).put(filePath(path), wholeBody(body), body.length);
     },
   };
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { contentDisposition, servedFileHeaders } from './served-file.ts';
+import { contentDisposition } from '../artifact-store/content-disposition.ts';
+import { servedFileHeaders } from './served-file.ts';
 
 describe('the name of a download', () => {
   test('is always one header of printable ASCII, from which the exact name can be read', () => {

@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { contentDisposition } from '../artifact-store/content-disposition.ts';
 
 /**
  * How the content of users is served: as a download that a browser neither runs nor takes for something else. A page
@@ -15,21 +16,6 @@ export function servedFileHeaders(path: string): Record<string, string> {
     // A copy may be kept, and is asked about each time: rights may have been taken away meanwhile.
     'cache-control': 'private, no-cache',
   };
-}
-
-/** RFC 6266: a name in plain ASCII for old programs, and the exact one for all others. */
-export function contentDisposition(name: string): string {
-  if (/^[A-Za-z0-9._-]+$/.test(name)) return `attachment; filename=${name}`;
-  const ascii = name.replace(/[^\x20-\x7e]/gu, '_').replace(/["\\%]/g, '_');
-  return `attachment; filename="${ascii}"; filename*=UTF-8''${extendedValue(name)}`;
-}
-
-/** RFC 5987 keeps fewer characters as they are than encodeURIComponent does. */
-function extendedValue(name: string): string {
-  return encodeURIComponent(name).replace(
-    /['()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
 }
 
 const plainText =

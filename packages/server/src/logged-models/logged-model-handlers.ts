@@ -5,8 +5,8 @@ import {
   limits,
   missing,
   MlflowError,
-  type FileInfo,
   type InputOf,
+  type OutputOf,
   type LoggedModel,
   type loggedModels,
 } from '@lazuli/contract';
@@ -41,7 +41,12 @@ export interface LoggedModelRoom {
   readonly engine: Engine;
   readonly now: () => number;
   /** The files and folders in a folder of an artifact location, with paths from that location on. */
-  readonly listFolder: (workspace: WorkspaceRef, uri: string, path: string) => Promise<FileInfo[]>;
+  readonly listFolder: (query: {
+    readonly workspace: WorkspaceRef;
+    readonly uri: string;
+    readonly path: string | undefined;
+    readonly page_token: string | undefined;
+  }) => Promise<OutputOf<typeof loggedModels.listLoggedModelArtifacts>>;
   /** Absent where there is no registry. */
   readonly registrationsOf?: FindRegistrations;
 }
@@ -171,12 +176,12 @@ export function loggedModelHandlers(room: LoggedModelRoom): Handlers<typeof logg
       return {};
     },
 
-    async listLoggedModelArtifacts({ model_id, artifact_directory_path = '' }, { workspace }) {
+    async listLoggedModelArtifacts({ model_id, artifact_directory_path, page_token }, { workspace }) {
       const { artifact_uri } = await getModel(engine.db, workspace.workspaceId, {
         modelId: model_id,
         deleted: 'hidden',
       });
-      return { root_uri: artifact_uri, files: await listFolder(workspace, artifact_uri, artifact_directory_path) };
+      return listFolder({ workspace, uri: artifact_uri, path: artifact_directory_path, page_token });
     },
   };
 }

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { readStorePlace, storeForms } from '../artifact-store/store-location.ts';
+import { readStorePlace, storeForms } from './store-location.ts';
 import { BrokenRule } from './setting-rules.ts';
 
 /** The settings that say where data lie. A relative one counts from `base`. */

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openAzure } from '../src/artifact-store/azure-container.ts';
+import type { ArtifactStore } from '../src/artifact-store/artifact-store.ts';
+import { openS3 } from '../src/artifact-store/s3-bucket.ts';
+import { anArtifactServer, send, type ArtifactServer } from './artifacts-fixture.ts';
+import { azuriteAccount, startAzurite } from './stores/azurite.ts';
+import { startS3Server } from './stores/s3rver.ts';
+
+const root = '/api/2.0/mlflow-artifacts/artifacts';
+
+describe.each(['Azure', 'S3'])('the proxy over %s', (name) => {
+  const undo = new AsyncDisposableStack();
+  let server: ArtifactServer;
+  beforeAll(async () => {
+    server = undo.use(await anArtifactServer({ store: await (name === 'S3' ? inS3(undo) : inAzure(undo)) }));
+  });
+  afterAll(() => undo.disposeAsync());
+
+  test('uploads, lists, serves and deletes a file whose name has every kind of character', async () => {
+    const path = `${root}/0/run/artifacts/50%25%20of%20%23a%3Fb%E6%97%A5.txt`;
+    expect(await send(server, 'PUT', path, { body: 'hello world' })).toMatchObject({ status: 200, text: '' });
+    const files = [{ path: '50% of #a?b日.txt', is_dir: false, file_size: 11 }];
+    expect((await send(server, 'GET', `${root}?path=0/run/artifacts`)).json).toEqual({ files });
+    const listed = await send(server, 'GET', '/api/2.0/mlflow/artifacts/list?run_id=run');
+    expect(listed.json).toEqual({ root_uri: 'mlflow-artifacts:/0/run/artifacts', files });
+
+    const whole = await send(server, 'GET', path);
+    expect(whole).toMatchObject({ status: 200, text: 'hello world' });
+    expect(whole.headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'content-length': '11' });
+    expect(whole.headers['content-disposition']).toMatch(/^attachment;/);
+    const part = await send(server, 'GET', path, { headers: { range: 'bytes=6-8' } });
+    expect(part).toMatchObject({ status: 206, text: 'wor', headers: { 'content-range': 'bytes 6-8/11' } });
+    const known = await send(server, 'GET', path, { headers: { 'if-none-match': whole.headers.etag } });
+    expect(known).toMatchObject({ status: 304, text: '' });
+
+    expect(await send(server, 'DELETE', path)).toMatchObject({ status: 200 });
+    expect(await send(server, 'GET', path)).toMatchObject({
+      status: 404,
+      json: { error_code: 'RESOURCE_DOES_NOT_EXIST' },
+    });
+  });
+
+  test('keeps workspaces apart, and nothing leads out of one', async () => {
+    await send(server, 'PUT', `${root}/secret.txt`, { body: 'secret' });
+    const second = { 'x-workspace': 'second' };
+    expect(await send(server, 'GET', `${root}/secret.txt`, { headers: second })).toMatchObject({ status: 404 });
+    expect((await send(server, 'GET', root, { headers: second })).json).toEqual({ files: [] });
+    const up = '..%2F11111111-1111-4111-8111-111111111111%2Fsecret.txt';
+    for (const path of [up, up.replaceAll('%', '%25')]) {
+      expect(await send(server, 'GET', `${root}/${path}`, { headers: second }), path).toMatchObject({ status: 400 });
+      expect(await send(server, 'DELETE', `${root}/${path}`, { headers: second }), path).toMatchObject({ status: 400 });
+    }
+    expect(await send(server, 'GET', `${root}/secret.txt`)).toMatchObject({ status: 200, text: 'secret' });
+  });
+});
+
+async function inS3(undo: AsyncDisposableStack): Promise<ArtifactStore> {
+  const s3 = undo.use(await startS3Server());
+  return await openS3({ kind: 's3', bucket: await s3.newBucket(), path: 'mlflow' }, s3.environment);
+}
+
+async function inAzure(undo: AsyncDisposableStack): Promise<ArtifactStore> {
+  const azurite = undo.use(await startAzurite());
+  const container = await azurite.newContainer();
+  const place = {
+    kind: 'azure',
+    account: azuriteAccount,
+    domain: 'core.windows.net',
+    container,
+    path: 'mlflow',
+  } as const;
+  return await openAzure(place, { AZURE_STORAGE_CONNECTION_STRING: azurite.connectionString });
+}
