@@ -7,6 +7,7 @@ const layers = [
   ['http'],
   ['artifacts'],
   ['logged-models'],
+  ['model-registry'],
   ['runs'],
   ['experiments'],
   ['workspaces'],

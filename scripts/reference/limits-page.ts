@@ -33,6 +33,12 @@ const meanings: Readonly<Record<keyof typeof limits, readonly [what: string, uni
   loggedModelText: ['value of a param or tag of a logged model', characters, 'refused'],
   loggedModelTexts: ['params, or tags, of a logged model in one request', 'items', 'refused'],
   logModelHistory: ['tag `mlflow.log-model.history`, to which `runs/log-model` adds', characters, 'refused'],
+  modelName: ['name of a registered model', characters, 'refused'],
+  modelTagValue: ['value of a tag of a registered model or version', characters, 'refused'],
+  modelAlias: ['alias of a version', characters, 'refused'],
+  searchRegisteredModels: ['`max_results` of a search for registered models', 'models', 'refused'],
+  searchModelVersions: ['`max_results` of a search for versions', 'versions', 'refused'],
+  registryChanges: ['`max_results` of a list of registry changes', 'changes', 'refused'],
 };
 
 const intro = `Limits of one request, as MLflow 3.17 has them. Characters are Unicode code points. What is refused is answered with 400

@@ -8,9 +8,9 @@ export interface UnservedRoutes {
 
 export const unservedRoutes: readonly UnservedRoutes[] = [
   {
-    feature: 'model registry',
-    paths: ['/api/2.0/mlflow/registered-models/…', '/api/2.0/mlflow/model-versions/…'],
-    effect: '`register_model` and `models:/` URIs fail.',
+    feature: 'files of model versions, by the version',
+    paths: ['/model-versions/get-artifact'],
+    effect: 'None: clients ask for the location of a version and get its files there.',
   },
   {
     feature: 'traces, assessments, issues',

@@ -4,12 +4,27 @@ import { artifacts } from './artifacts.ts';
 import { experiments } from './experiments.ts';
 import { loggedModels } from './logged-models.ts';
 import { metrics } from './metrics.ts';
+import { modelVersions } from './model-versions.ts';
+import { registeredModels } from './registered-models.ts';
+import { registryHistory } from './registry-history.ts';
 import { runs } from './runs.ts';
 import { serverInfo } from './server-info.ts';
 import { workspaces } from './workspaces.ts';
 
 /** Every endpoint, by noun and name. */
-export const contract = { experiments, runs, metrics, loggedModels, artifacts, workspaces, serverInfo, apiTokens };
+export const contract = {
+  experiments,
+  runs,
+  metrics,
+  loggedModels,
+  registeredModels,
+  modelVersions,
+  registryHistory,
+  artifacts,
+  workspaces,
+  serverInfo,
+  apiTokens,
+};
 export type Contract = typeof contract;
 
 export { errorCodes, errorFromResponse, invalidParameter, MlflowError } from './errors.ts';
@@ -49,6 +64,9 @@ export {
   LoggedModelTag,
 } from './logged-models.ts';
 export { artifacts, FileInfo, transferRoutes, transfers } from './artifacts.ts';
+export { RegisteredModel, registeredModels } from './registered-models.ts';
+export { ModelTag, ModelVersion, modelVersions } from './model-versions.ts';
+export { RegistryAssignment, RegistryChange, registryHistory, type ChangeKind } from './registry-history.ts';
 export type { Transfer } from './artifacts.ts';
 export { Workspace, workspaces } from './workspaces.ts';
 export { scrapeMetrics, serverInfo } from './server-info.ts';

@@ -31,6 +31,12 @@ export const limits = {
   loggedModelText: 100_000,
   loggedModelTexts: 1_000,
   logModelHistory: 1_000_000,
+  modelName: 256,
+  modelTagValue: 100_000,
+  modelAlias: 255,
+  searchRegisteredModels: 1_000,
+  searchModelVersions: 200_000,
+  registryChanges: 1_000,
 } as const;
 
 /** Refuses a text of more than `limit` code points. `parameter` is how the message names it. */

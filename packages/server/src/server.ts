@@ -25,14 +25,17 @@ import { createApp } from './http/app.ts';
 import { createHostGuard } from './http/host-guard.ts';
 import { createWelcomePage } from './http/welcome-page.ts';
 import { loggedModelHandlers } from './logged-models/logged-model-handlers.ts';
-import { getModel } from './logged-models/logged-model-store.ts';
+import { findModel, getModel } from './logged-models/logged-model-store.ts';
 import { openMetricStore } from './metric-store/metric-store.ts';
+import { historyHandlers } from './model-registry/history-handlers.ts';
+import { modelVersionHandlers } from './model-registry/model-version-handlers.ts';
+import { registeredModelHandlers } from './model-registry/registered-model-handlers.ts';
 import { experimentRuns } from './runs/experiment-runs.ts';
 import { metricHandlers } from './runs/metric-handlers.ts';
 import { createRunHandles } from './runs/run-handles.ts';
 import { runHandlers } from './runs/run-handlers.ts';
 import { createRunLog } from './runs/run-log.ts';
-import { getRun } from './runs/run-store.ts';
+import { findRun, getRun } from './runs/run-store.ts';
 import { mlflowVersion, serverInfoHandlers } from './server-info.ts';
 import type { Settings } from './settings/parse-settings.ts';
 import { clientUrl } from './settings/paste-lines.ts';
@@ -111,6 +114,21 @@ export async function createServer(settings: Settings, options: ServerOptions = 
         getModel(engine.db, workspace.workspaceId, { modelId, deleted: 'hidden' }),
     };
 
+    const registry = {
+      engine,
+      now,
+      async findRun(workspace: WorkspaceRef, runId: string) {
+        const run = await findRun(engine.db, workspace.workspaceId, runId);
+        return run === undefined ? undefined : { artifactUri: run.artifact_uri };
+      },
+      async findLoggedModel(workspace: WorkspaceRef, modelId: string) {
+        const model = await findModel(engine.db, workspace.workspaceId, modelId);
+        return model === undefined
+          ? undefined
+          : { artifactUri: model.artifact_uri, sourceRunId: model.source_run_id || undefined };
+      },
+    };
+
     const app = await createApp({
       handlers: {
         experiments: experimentHandlers({ engine, now, locationFor, runsOf: experimentRuns(handles) }),
@@ -121,6 +139,9 @@ export async function createServer(settings: Settings, options: ServerOptions = 
           now,
           listFolder: (query) => listFolder(places, query),
         }),
+        registeredModels: registeredModelHandlers(registry),
+        modelVersions: modelVersionHandlers(registry),
+        registryHistory: historyHandlers(registry),
         artifacts: artifactHandlers(artifactRoom),
         workspaces: workspaceHandlers({
           engine,

@@ -83,7 +83,7 @@ export function joinLocation(location: string, ...segments: readonly string[]): 
   return `${head}${path.replace(/\/+$/, '')}/${segments.join('/')}${tail}`;
 }
 
-interface SplitUri {
+export interface SplitUri {
   /** In lower case; undefined for a plain path. */
   readonly scheme: string | undefined;
   readonly authority: string | undefined;
@@ -95,7 +95,7 @@ interface SplitUri {
 }
 
 /** Splits without normalising anything: a parser that tidies up would hide what is looked for. */
-function splitUri(text: string): SplitUri {
+export function splitUri(text: string): SplitUri {
   const match = /^([A-Za-z][A-Za-z0-9+.-]*):(\/\/([^/?#]*))?([^?]*)(.*)$/s.exec(text);
   if (match === null) return { scheme: undefined, authority: undefined, head: '', path: text, tail: '' };
   const [, scheme = '', slashes = '', authority, path = '', tail = ''] = match;

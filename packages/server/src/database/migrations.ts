@@ -191,6 +191,88 @@ export const migrations: readonly Migration[] = [
     ],
   },
   {
+    version: 3,
+    name: 'model registry',
+    statements: ({ int64, identity, text, clustered }) => [
+      `alter table workspaces add column next_model_key ${int64} not null default 1`,
+      `create table registered_models (
+        workspace_id ${int64} not null references workspaces (workspace_id),
+        model_key ${int64} not null,
+        name ${text} not null,
+        description ${text},
+        user_id ${text} not null,
+        next_version ${int64} not null,
+        creation_timestamp ${int64} not null,
+        last_updated_timestamp ${int64} not null,
+        primary key (workspace_id, model_key),
+        unique (workspace_id, name)
+      )`,
+      `create table registered_model_tags (
+        workspace_id ${int64} not null,
+        model_key ${int64} not null,
+        key ${text} not null,
+        value ${text} not null,
+        primary key (workspace_id, model_key, key),
+        foreign key (workspace_id, model_key) references registered_models (workspace_id, model_key)
+      )${clustered}`,
+      `create table model_versions (
+        workspace_id ${int64} not null,
+        model_key ${int64} not null,
+        version ${int64} not null,
+        user_id ${text} not null,
+        current_stage ${text} not null,
+        description ${text},
+        source ${text} not null,
+        storage_location ${text} not null,
+        run_id ${text} not null,
+        run_link ${text} not null,
+        model_id ${text},
+        status ${text} not null,
+        status_message ${text},
+        creation_timestamp ${int64} not null,
+        last_updated_timestamp ${int64} not null,
+        primary key (workspace_id, model_key, version),
+        foreign key (workspace_id, model_key) references registered_models (workspace_id, model_key)
+      )`,
+      `create index model_versions_by_update on model_versions (workspace_id, last_updated_timestamp)`,
+      `create table model_version_tags (
+        workspace_id ${int64} not null,
+        model_key ${int64} not null,
+        version ${int64} not null,
+        key ${text} not null,
+        value ${text} not null,
+        primary key (workspace_id, model_key, version, key),
+        foreign key (workspace_id, model_key, version) references model_versions (workspace_id, model_key, version)
+      )${clustered}`,
+      `create table model_aliases (
+        workspace_id ${int64} not null,
+        model_key ${int64} not null,
+        alias ${text} not null,
+        version ${int64} not null,
+        primary key (workspace_id, model_key, alias),
+        foreign key (workspace_id, model_key, version) references model_versions (workspace_id, model_key, version)
+      )${clustered}`,
+      `create index model_aliases_by_version on model_aliases (workspace_id, model_key, version)`,
+      // A change outlives its model, so it refers to none.
+      `create table registry_changes (
+        change_key ${identity},
+        workspace_id ${int64} not null,
+        model_key ${int64} not null,
+        timestamp ${int64} not null,
+        principal ${text} not null,
+        kind ${text} not null,
+        name ${text} not null,
+        version ${int64},
+        key ${text},
+        old_value ${text},
+        new_value ${text}
+      )`,
+      `create index registry_changes_by_model on registry_changes (workspace_id, model_key, change_key)`,
+      `create index registry_changes_by_key on registry_changes (workspace_id, model_key, kind, key, change_key)`,
+      `create index registry_changes_by_name on registry_changes (workspace_id, name, change_key)`,
+    ],
+  },
+  {
     version: 4,
     name: 'logged models',
     statements: ({ int64, identity, double, text, clustered }) => [

@@ -28,6 +28,12 @@ export interface Tables {
   logged_model_params: LoggedModelTextTable;
   logged_model_tags: LoggedModelTextTable;
   logged_model_metrics: LoggedModelMetricTable;
+  registered_models: RegisteredModelTable;
+  registered_model_tags: RegisteredModelTagTable;
+  model_versions: ModelVersionTable;
+  model_version_tags: ModelVersionTagTable;
+  model_aliases: ModelAliasTable;
+  registry_changes: RegistryChangeTable;
 }
 
 export interface WorkspaceTable {
@@ -41,6 +47,7 @@ export interface WorkspaceTable {
   description: string | null;
   default_artifact_root: string | null;
   next_experiment_id: number;
+  next_model_key: Generated<number>;
   creation_time: number;
 }
 
@@ -180,6 +187,77 @@ export interface RunRequestTable {
   workspace_id: number;
   request_id: string;
   run_key: number;
+}
+
+export interface RegisteredModelTable {
+  workspace_id: number;
+  /** Counts within its workspace and is never given out again, because changes outlive their model. */
+  model_key: number;
+  name: string;
+  description: string | null;
+  user_id: string;
+  /** The number that the next version gets. */
+  next_version: number;
+  creation_timestamp: number;
+  last_updated_timestamp: number;
+}
+
+export interface RegisteredModelTagTable {
+  workspace_id: number;
+  model_key: number;
+  key: string;
+  value: string;
+}
+
+export interface ModelVersionTable {
+  workspace_id: number;
+  model_key: number;
+  version: number;
+  user_id: string;
+  current_stage: string;
+  description: string | null;
+  source: string;
+  /** Where the files lie: the source, or what it stood for when the version was created. */
+  storage_location: string;
+  run_id: string;
+  run_link: string;
+  model_id: string | null;
+  status: string;
+  status_message: string | null;
+  creation_timestamp: number;
+  last_updated_timestamp: number;
+}
+
+export interface ModelVersionTagTable {
+  workspace_id: number;
+  model_key: number;
+  version: number;
+  key: string;
+  value: string;
+}
+
+export interface ModelAliasTable {
+  workspace_id: number;
+  model_key: number;
+  alias: string;
+  version: number;
+}
+
+/** Who changed what in the model registry; rows are only ever added. */
+export interface RegistryChangeTable {
+  change_key: Generated<number>;
+  workspace_id: number;
+  model_key: number;
+  timestamp: number;
+  principal: string;
+  kind: string;
+  /** The model's name after the change. */
+  name: string;
+  version: number | null;
+  /** The tag's key, or the alias. */
+  key: string | null;
+  old_value: string | null;
+  new_value: string | null;
 }
 
 export interface LoggedModelTable {

@@ -20,6 +20,11 @@ function selectModel(db: Db, workspaceId: number, modelId: string) {
     .where('model_id', '=', modelId);
 }
 
+/** A model that is there and not deleted. */
+export async function findModel(db: Db, workspaceId: number, modelId: string): Promise<LoggedModelRow | undefined> {
+  return selectModel(db, workspaceId, modelId).where('lifecycle_stage', '=', 'active').executeTakeFirst();
+}
+
 /** *MLflow: a deleted model is not found, unless it is asked for.* */
 export async function getModel(
   db: Db,

@@ -9,7 +9,7 @@ import {
   type WorkspaceDirectory,
 } from './workspace-directory.ts';
 import {
-  countExperiments,
+  countContents,
   findWorkspacesByName,
   listWorkspaces,
   lockWorkspace,
@@ -105,12 +105,12 @@ export function workspaceHandlers(room: WorkspaceRoom): Handlers<typeof workspac
       const removedWorkspace = await engine.transaction(async (tx) => {
         const { db, onCommit } = tx;
         const row = await lockReadable(tx, workspace_name, principal);
-        const { experiments, runs } = await countExperiments(db, row.workspace_id);
+        const { experiments, runs, models } = await countContents(db, row.workspace_id);
         // Every workspace has the experiment Default; alone and without runs it does not count.
-        if (mode === 'RESTRICT' && (experiments > 1 || runs > 0)) {
+        if (mode === 'RESTRICT' && (experiments > 1 || runs > 0 || models > 0)) {
           throw new MlflowError(
             'INVALID_STATE',
-            `Cannot delete workspace '${workspace_name}': it still contains ${experiments} experiment(s) and ${runs} run(s). Remove them first, or delete with mode CASCADE.`,
+            `Cannot delete workspace '${workspace_name}': it still contains ${experiments} experiment(s), ${runs} run(s) and ${models} registered model(s). Remove them first, or delete with mode CASCADE.`,
           );
         }
         await removeWorkspace(tx, row.workspace_id);

@@ -4,7 +4,7 @@ import type { Db, Transaction } from '../database/engine.ts';
 import type { Tables, WorkspaceTable } from '../database/schema.ts';
 
 export type WorkspaceRow = Selectable<WorkspaceTable>;
-export type NewWorkspace = Omit<WorkspaceRow, 'workspace_id'>;
+export type NewWorkspace = Omit<WorkspaceRow, 'workspace_id' | 'next_model_key'>;
 
 export function workspaceRef(row: WorkspaceRow): WorkspaceRef {
   return {
@@ -49,16 +49,23 @@ export async function updateWorkspace(
   await db.updateTable('workspaces').set(change).where('workspace_id', '=', workspaceId).execute();
 }
 
-export async function countExperiments(db: Db, workspaceId: number): Promise<{ experiments: number; runs: number }> {
-  const count = async (table: 'experiments' | 'runs'): Promise<number> => {
+export async function countContents(
+  db: Db,
+  workspaceId: number,
+): Promise<{ experiments: number; runs: number; models: number }> {
+  const count = async (table: 'experiments' | 'runs' | 'registered_models'): Promise<number> => {
     const { total } = await db
-      .selectFrom(table)
+      .selectFrom(table as 'experiments')
       .select((select) => select.fn.countAll().as('total'))
       .where('workspace_id', '=', workspaceId)
       .executeTakeFirstOrThrow();
     return Number(total);
   };
-  return { experiments: await count('experiments'), runs: await count('runs') };
+  return {
+    experiments: await count('experiments'),
+    runs: await count('runs'),
+    models: await count('registered_models'),
+  };
 }
 
 /** Every table with rows of a workspace, those that refer to others first. */
@@ -67,6 +74,12 @@ const ownedTables = [
   'logged_model_tags',
   'logged_model_params',
   'logged_models',
+  'registry_changes',
+  'model_aliases',
+  'model_version_tags',
+  'model_versions',
+  'registered_model_tags',
+  'registered_models',
   'run_requests',
   'api_tokens',
   'run_models',
@@ -107,6 +120,10 @@ export async function removeWorkspace({ db, locked }: Transaction, workspaceId: 
   ).execute();
   await locked(
     db.selectFrom('logged_models').select('model_key').where('workspace_id', '=', workspaceId).orderBy('model_key'),
+  ).execute();
+  // Likewise whoever makes a version requires its model.
+  await locked(
+    db.selectFrom('registered_models').select('model_key').where('workspace_id', '=', workspaceId).orderBy('model_key'),
   ).execute();
   for (const table of ownedTables) {
     await db

@@ -8,16 +8,7 @@ export interface PublishedAttack {
   readonly mechanism: string;
   /** `here`: tested. Otherwise the part that does not exist yet, or is no part of a server. */
   readonly concerns:
-    | 'here'
-    | 'models and registry'
-    | 'webhooks'
-    | 'gateway'
-    | 'traces'
-    | 'graphql'
-    | 'users and passwords'
-    | 'jobs'
-    | 'assistant'
-    | 'clients';
+    'here' | 'webhooks' | 'gateway' | 'traces' | 'graphql' | 'users and passwords' | 'jobs' | 'assistant' | 'clients';
 }
 
 function list(concerns: PublishedAttack['concerns'], rows: Readonly<Record<string, string>>): PublishedAttack[] {
@@ -71,8 +62,6 @@ export const publishedAttacks: readonly PublishedAttack[] = [
     'CVE-2026-2611': 'trust in an origin',
     'CVE-2026-33865': 'stored content that a browser runs',
     'CVE-2024-6838': 'names and locations without end',
-  }),
-  ...list('models and registry', {
     'CVE-2023-6976': 'writing anywhere through a crafted source',
     'CVE-2025-11201': 'traversal at the creation of a model',
     'CVE-2026-2614': 'a prompt tag that skips the check of a source',

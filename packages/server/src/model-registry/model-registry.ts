@@ -1,0 +1,14 @@
+import type { WorkspaceRef } from '../access/caller.ts';
+import type { Engine } from '../database/engine.ts';
+import type { Origins } from './model-source.ts';
+
+/**
+ * Owns registered models, their versions, tags and aliases, and the trail of who changed them. Every change locks the
+ * model's row first, so that numbers, aliases and the trail are decided one change after another, also by several processes.
+ */
+export interface ModelRegistry {
+  readonly engine: Engine;
+  readonly now: () => number;
+  readonly findRun: (workspace: WorkspaceRef, runId: string) => ReturnType<Origins['findRun']>;
+  readonly findLoggedModel: (workspace: WorkspaceRef, modelId: string) => ReturnType<Origins['findLoggedModel']>;
+}
