@@ -150,11 +150,11 @@ export async function latestVersionsOf(
     .where('status', '=', 'READY')
     .groupBy(['model_key', 'current_stage'])
     .execute();
-  ends.sort((a, b) => Number(a.model_key) - Number(b.model_key) || Number(a.first) - Number(b.first));
+  ends.sort((a, b) => a.model_key - b.model_key || a.first - b.first);
   return versionsByKeys(
     db,
     workspaceId,
-    ends.map(({ model_key, last }) => ({ model_key, version: Number(last) })),
+    ends.map(({ model_key, last }) => ({ model_key, version: last })),
   );
 }
 
@@ -203,11 +203,11 @@ async function tagsOf(db: Db, rows: readonly VersionRow[]): Promise<Map<string, 
       .selectFrom('model_version_tags')
       .select(['model_key', 'version', 'key', 'value'])
       .where('workspace_id', '=', first.workspace_id)
-      .where(({ eb, refTuple, tuple }) =>
-        eb(
-          refTuple('model_key', 'version'),
+      .where((where) =>
+        where.eb(
+          where.refTuple('model_key', 'version'),
           'in',
-          part.map((row) => tuple(row.model_key, row.version)),
+          part.map((row) => where.tuple(row.model_key, row.version)),
         ),
       )
       .orderBy('key')
@@ -243,11 +243,11 @@ function selectPairs(db: Db, workspaceId: number, keys: readonly Pick<VersionRow
     .selectFrom('model_versions')
     .selectAll()
     .where('workspace_id', '=', workspaceId)
-    .where(({ eb, refTuple, tuple }) =>
-      eb(
-        refTuple('model_key', 'version'),
+    .where((where) =>
+      where.eb(
+        where.refTuple('model_key', 'version'),
         'in',
-        keys.map(({ model_key, version }) => tuple(model_key, version)),
+        keys.map(({ model_key, version }) => where.tuple(model_key, version)),
       ),
     );
 }

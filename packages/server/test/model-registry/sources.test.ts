@@ -105,7 +105,7 @@ onEveryEngine('buckets, the files of the run and other versions are sources', as
   const { modelVersions, registeredModels } = client;
   await registeredModels.createRegisteredModel({ name: 'm' });
   const { run_id } = await aRun(client);
-  const { artifact_uri = '' } = (await client.runs.getRun({ run_id })).run.info;
+  const { artifact_uri } = (await client.runs.getRun({ run_id })).run.info;
   const create = async (source: string, ids: { run_id?: string; model_id?: string } = {}) =>
     (await modelVersions.createModelVersion({ name: 'm', source, ...ids })).model_version;
   const uriOf = async (version: string) =>
