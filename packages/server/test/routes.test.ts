@@ -85,8 +85,8 @@ test('HEAD answers as GET does, without the body', async () => {
 test.each([
   '/api/2.0/mlflow/nope',
   '/ajax-api/2.0/mlflow/nope',
-  '/api/2.0/mlflow/registered-models/search',
-  '/api/2.0/mlflow/model-versions/search',
+  '/api/2.0/mlflow/registered-models/nope',
+  '/api/3.0/mlflow/model-versions/search',
   '/api/3.0/mlflow/traces',
   '/api/1.0/mlflow/experiments/get',
   '/api/3.0/mlflow/experiments/get',

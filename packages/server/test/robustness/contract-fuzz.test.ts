@@ -7,7 +7,7 @@ import { generatedRequest, type Generated, type LiveNames } from './contract-inp
 import { hostileBodies } from './hostile-values.ts';
 
 /** How many requests are sent. The nightly run sends many more. */
-const requests = Number(process.env['LAZULI_FUZZ_REQUESTS'] ?? 2_000);
+const requests = Number(process.env['LAZULI_FUZZ_REQUESTS'] ?? 3_000);
 const longestAnswerMs = 2_000;
 /** One in so many requests is watched for what it changes. */
 const watchedEvery = 4;
@@ -145,7 +145,14 @@ async function seededServer({ client }: TestServer): Promise<Seed> {
   };
   await addModel();
   await client.workspaces.createWorkspace({ name: 'fuzzed' });
-  const { apiTokens, experiments, loggedModels, runs, workspaces } = contract;
+  const addRegisteredModel = async (): Promise<void> => {
+    await client.registeredModels.createRegisteredModel({ name: 'fuzzed', tags: [{ key: 't', value: 'a' }] });
+    for (const source of ['s3://bucket/1', 's3://bucket/2'])
+      await client.modelVersions.createModelVersion({ name: 'fuzzed', source });
+    await client.registeredModels.setRegisteredModelAlias({ name: 'fuzzed', alias: 'champion', version: '1' });
+  };
+  await addRegisteredModel();
+  const { apiTokens, experiments, loggedModels, modelVersions, registeredModels, runs, workspaces } = contract;
   const deleteAgain = async (): Promise<void> => {
     const { experiment_id } = deleted;
     const { experiment } = await client.experiments.getExperiment({ experiment_id });
@@ -158,11 +165,22 @@ async function seededServer({ client }: TestServer): Promise<Seed> {
     workspaceNames,
     tokenIds,
     modelIds,
+    modelNames: ['fuzzed'],
     async restore({ endpoint }) {
       if (endpoint === loggedModels.deleteLoggedModel) await addModel();
       if (endpoint === loggedModels.deleteLoggedModelTag) {
         for (const model_id of modelIds) await client.loggedModels.setLoggedModelTags({ model_id, tags });
       }
+      const endsModel: Endpoint[] = [registeredModels.deleteRegisteredModel, registeredModels.renameRegisteredModel];
+      if (endpoint === modelVersions.deleteModelVersion || endpoint === registeredModels.deleteRegisteredModelAlias)
+        await client.registeredModels.deleteRegisteredModel({ name: 'fuzzed' });
+      if (
+        endsModel.includes(endpoint) ||
+        endpoint === modelVersions.deleteModelVersion ||
+        endpoint === registeredModels.deleteRegisteredModelAlias
+      )
+        await addRegisteredModel();
+
       if (endpoint === apiTokens.revokeToken) await addToken();
       if (endpoint === experiments.restoreExperiment) await deleteAgain();
       if (endpoint === runs.deleteRun) for (const run_id of runIds) await client.runs.restoreRun({ run_id });

@@ -24,6 +24,8 @@ export interface LiveNames {
   readonly workspaceNames: readonly string[];
   readonly tokenIds: readonly string[];
   readonly modelIds: readonly string[];
+  /** Each has the versions 1 and 2, and the alias champion. */
+  readonly modelNames: readonly string[];
 }
 
 interface Schema {
@@ -57,8 +59,13 @@ const orders = [
 ];
 const keys = ['loss', 'acc/train', 'p', 't', 'mlflow.runName', 'k 1', 'ключ'];
 
+/** A name is that of a model for most endpoints of the registry, and a new one for the others. */
+interface Live extends LiveNames {
+  readonly ofModels: boolean;
+}
+
 /** A right value for a field, by its name where that says what it is about. */
-function rightValue(name: string, schema: Schema, live: LiveNames): fc.Arbitrary<unknown> {
+function rightValue(name: string, schema: Schema, live: Live): fc.Arbitrary<unknown> {
   if (schema.type === 'object') return rightObject(schema, live);
   if (schema.type === 'array') {
     const item = rightValue(name, schema.items ?? {}, live);
@@ -88,11 +95,24 @@ function rightValue(name: string, schema: Schema, live: LiveNames): fc.Arbitrary
     case 'workspace':
       return fc.constantFrom(...live.workspaceNames);
     case 'name':
+      return live.ofModels ? fc.constantFrom(...live.modelNames) : fc.uuid().map((id) => `n${id}`);
+    case 'version':
+      return fc.constantFrom('1', '2');
+    case 'alias':
+      return fc.constant('champion');
+    case 'stage':
+    case 'stages':
+      return fc.constantFrom('None', 'staging', 'Production');
+    case 'source':
+      return fc.constantFrom('s3://bucket/x', 'models:/fuzzed/1');
     case 'new_name':
       return fc.uuid().map((id) => `n${id}`);
     case 'filter':
+      if (live.ofModels)
+        return fc.constantFrom('', "name LIKE 'f%' AND NOT tags.t = 'a'", 'last_updated_timestamp > 1');
       return fc.constantFrom(...filters);
     case 'order_by':
+      if (live.ofModels) return fc.constantFrom('name', 'last_updated_timestamp DESC', 'creation_timestamp');
       return fc.constantFrom(...orders);
     case 'key':
     case 'metric_key':
@@ -124,7 +144,7 @@ function rightValue(name: string, schema: Schema, live: LiveNames): fc.Arbitrary
   }
 }
 
-function rightObject(schema: Schema, live: LiveNames): fc.Arbitrary<Record<string, unknown>> {
+function rightObject(schema: Schema, live: Live): fc.Arbitrary<Record<string, unknown>> {
   const fields = Object.entries(schema.properties ?? {}).map(
     ([name, property]) => [name, rightValue(name, property, live)] as const,
   );
@@ -171,7 +191,8 @@ export function generatedRequest(
   live: LiveNames,
 ): fc.Arbitrary<Generated> {
   return fc.constantFrom(...routes).chain(({ endpoint, method, path }) => {
-    const right = rightObject(endpoint.input, live);
+    const ofModels = /\/(?:registered-models\/(?!create)|model-versions\/|lazuli\/model-registry\/)/.test(path);
+    const right = rightObject(endpoint.input, { ...live, ofModels });
     const camel = right.map((message) =>
       Object.fromEntries(Object.entries(message).map(([name, value]) => [camelCase(name), value])),
     );
@@ -201,7 +222,7 @@ export function generatedRequest(
         const value = given[name];
         return typeof value === 'string' ? encodeURIComponent(value.toWellFormed()) || '%20' : 'x';
       });
-      const isRead = method === 'GET' || method === 'HEAD' || method === 'DELETE';
+      const isRead = method === 'GET' || method === 'HEAD' || (method === 'DELETE' && inPath.size > 0);
       const inQuery = isRead && !asBody;
       const body = inQuery ? undefined : (hostileBody ?? JSON.stringify(rest));
       return {

@@ -52,6 +52,9 @@ describe('a field in both spellings', () => {
         timestamp: '1',
         experiment_id: '1',
         run_id: 'r',
+        version: '1',
+        source: 's3://bucket/x',
+        stage: 'None',
       };
       const both = { ...needed, [name]: mine.run_id, [camel]: other.run_id };
       const answer =
