@@ -7,7 +7,7 @@ public final class Conformance {
     String uri = arguments[0];
     List<Check> topics = List.of(
         new Check("experiments"), new Check("runs"), new Check("batches"), new Check("metrics"),
-        new Check("search"), new Check("artifacts"), new Check("errors"));
+        new Check("search"), new Check("artifacts"), new Check("errors"), new Check("registry"));
     try (MlflowClient client = new MlflowClient(uri)) {
       ExperimentsSuite.run(topics.get(0), client);
       RunsSuite.run(topics.get(1), client, uri);
@@ -16,6 +16,7 @@ public final class Conformance {
       SearchSuite.run(topics.get(4), client);
       ArtifactsSuite.run(topics.get(5), client);
       ErrorsSuite.run(topics.get(6), client);
+      RegistrySuite.run(topics.get(7), client);
     }
     System.exit(topics.stream().allMatch(Check::passed) ? 0 : 1);
   }
