@@ -171,15 +171,20 @@ async function seededServer({ client }: TestServer): Promise<Seed> {
       if (endpoint === loggedModels.deleteLoggedModelTag) {
         for (const model_id of modelIds) await client.loggedModels.setLoggedModelTags({ model_id, tags });
       }
-      const endsModel: Endpoint[] = [registeredModels.deleteRegisteredModel, registeredModels.renameRegisteredModel];
-      if (endpoint === modelVersions.deleteModelVersion || endpoint === registeredModels.deleteRegisteredModelAlias)
-        await client.registeredModels.deleteRegisteredModel({ name: 'fuzzed' });
-      if (
-        endsModel.includes(endpoint) ||
-        endpoint === modelVersions.deleteModelVersion ||
-        endpoint === registeredModels.deleteRegisteredModelAlias
-      )
+      const takesAway: readonly Endpoint[] = [
+        registeredModels.deleteRegisteredModel,
+        registeredModels.renameRegisteredModel,
+        registeredModels.deleteRegisteredModelAlias,
+        modelVersions.deleteModelVersion,
+      ];
+      if (takesAway.includes(endpoint)) {
+        // A damaged request may have named a model that another one made.
+        const { registered_models = [] } = await client.registeredModels.searchRegisteredModels({
+          filter: "name = 'fuzzed'",
+        });
+        if (registered_models.length > 0) await client.registeredModels.deleteRegisteredModel({ name: 'fuzzed' });
         await addRegisteredModel();
+      }
 
       if (endpoint === apiTokens.revokeToken) await addToken();
       if (endpoint === experiments.restoreExperiment) await deleteAgain();
