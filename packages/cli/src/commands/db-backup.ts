@@ -2,22 +2,15 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CommandError } from '../output.ts';
 import type { Surroundings } from '../surroundings.ts';
-
-interface BackupOptions {
-  readonly dataDir?: string;
-  readonly backendStoreUri?: string;
-  readonly config?: string;
-}
+import { settingsOfPlace, withPlaceOptions, type DatabasePlace } from './database-place.ts';
 
 /** `lazuli db backup`: a copy of a SQLite database, on which a server may run. */
 export function describeBackup(command: Command, surroundings: Surroundings): void {
-  command
+  const backup = command
     .command('backup <file>')
     .description('Copy a SQLite database to a file, while a server runs on it or not')
-    .helpOption('--help', 'show this help')
-    .option('--data-dir <folder>', 'the data directory (default: ./lazuli-data)')
-    .option('--backend-store-uri <uri>', 'the database, where it lies elsewhere')
-    .option('--config <file>', 'the file of settings')
+    .helpOption('--help', 'show this help');
+  withPlaceOptions(backup)
     .addHelpText(
       'after',
       `
@@ -26,18 +19,14 @@ Artifacts are files; copy them after the database. A PostgreSQL database is back
   lazuli db backup /backups/lazuli-$(date +%F).db --data-dir /var/lib/lazuli
   rsync -a /var/lib/lazuli/artifacts/ /backups/artifacts/`,
     )
-    .action(async (file: string, options: BackupOptions) => {
+    .action(async (file: string, options: DatabasePlace) => {
       await backUp(resolve(surroundings.workingDir, file), options, surroundings);
     });
 }
 
-async function backUp(target: string, options: BackupOptions, surroundings: Surroundings): Promise<void> {
+async function backUp(target: string, options: DatabasePlace, surroundings: Surroundings): Promise<void> {
   const { backUpSqlite } = await import('@lazuli/server');
-  const { readSettings } = await import('./serve.ts');
-  const { dataDir, backendStoreUri, config } = options;
-  // Nothing listens here, so a setting for another address than loopback is no reason to refuse.
-  const flags = { 'data-dir': dataDir, 'backend-store-uri': backendStoreUri, config, host: '127.0.0.1', workers: '1' };
-  const { database } = readSettings(flags, surroundings);
+  const { database } = await settingsOfPlace(options, surroundings);
   if (database.kind === 'postgres') {
     throw new CommandError(
       2,

@@ -1,31 +1,18 @@
-import type { DatabaseStatus, SchemaStep, Settings } from '@lazuli/server';
+import type { DatabaseStatus, SchemaStep } from '@lazuli/server';
 import type { Command } from 'commander';
 import { CommandError, EndWithStatus, formatTable } from '../output.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { settingsOfPlace, withPlaceOptions, type DatabasePlace } from './database-place.ts';
 import { describeBackup } from './db-backup.ts';
 
 /**
  * `lazuli db`: the schema of a server's database, and a copy of it. A server brings it up to date when it starts; these are for those who
  * want to know before, or who let another user than the server's change tables.
  */
-interface PlaceOptions {
-  readonly dataDir?: string;
-  readonly backendStoreUri?: string;
-  readonly databaseUrl?: string;
-  readonly config?: string;
-}
-
 export function describeDb(command: Command, surroundings: Surroundings): void {
   const { output } = surroundings;
   const subcommand = (name: string, summary: string) =>
-    command
-      .command(name)
-      .description(summary)
-      .helpOption('--help', 'show this help')
-      .option('--data-dir <folder>', "the server's data directory")
-      .option('--backend-store-uri <uri>', 'its database, where that lies elsewhere')
-      .option('--database-url <url>', 'its PostgreSQL database')
-      .option('--config <file>', 'its file of settings');
+    withPlaceOptions(command.command(name).description(summary).helpOption('--help', 'show this help'));
 
   subcommand('status', 'Say which schema the database has, and what is missing')
     .addHelpText(
@@ -34,9 +21,9 @@ export function describeDb(command: Command, surroundings: Surroundings): void {
 Nothing is changed, and servers may run. The command ends with status 0 when the database is up to date, with 1 when it
 is not or cannot be read, and with 2 when a setting is wrong.`,
     )
-    .action(async (options: PlaceOptions) => {
+    .action(async (options: DatabasePlace) => {
       const { readDatabaseStatus, databaseName } = await import('@lazuli/server');
-      const settings = await settingsOf(options, surroundings);
+      const settings = await settingsOfPlace(options, surroundings);
       const status = await explained(() => readDatabaseStatus(settings));
       output.result(statusTable(status, databaseName(settings)));
       if (status.refusal !== undefined) throw new CommandError(1, status.refusal);
@@ -53,31 +40,13 @@ is not or cannot be read, and with 2 when a setting is wrong.`,
 Applies what \`lazuli db status\` calls missing, and makes the database's tables where there are none. There is no way
 back, so make a backup first. On PostgreSQL servers may run meanwhile; on SQLite none may.`,
     )
-    .action(async (options: PlaceOptions) => {
+    .action(async (options: DatabasePlace) => {
       const { upgradeDatabase, databaseName } = await import('@lazuli/server');
-      const settings = await settingsOf(options, surroundings);
+      const settings = await settingsOfPlace(options, surroundings);
       const applied = await explained(() => upgradeDatabase(settings));
       for (const step of applied) output.result(`Applied ${describe(step)}`);
       output.result(`${databaseName(settings)} ${applied.length === 0 ? 'was up to date already.' : 'is up to date.'}`);
     });
-}
-
-async function settingsOf(
-  { dataDir, backendStoreUri, databaseUrl, config }: PlaceOptions,
-  surroundings: Surroundings,
-): Promise<Settings> {
-  const { checkSettings } = await import('./serve.ts');
-  const flags = {
-    'data-dir': dataDir,
-    'backend-store-uri': backendStoreUri,
-    'database-url': databaseUrl,
-    config,
-    // What concerns a server that listens is no reason to refuse.
-    host: '127.0.0.1',
-    workers: '1',
-  };
-  // Warnings are for those who start a server.
-  return checkSettings(flags, surroundings);
 }
 
 async function explained<T>(work: () => Promise<T>): Promise<T> {

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import type { Surroundings } from '../surroundings.ts';
 import { CommandError, formatTable } from '../output.ts';
 import { parseDuration } from '../duration.ts';
+import { settingsOfPlace, withPlaceOptions, type DatabasePlace } from './database-place.ts';
 
 /**
  * `lazuli token`: API tokens, of a running server by its API, or of a data directory on which no server runs. The latter
@@ -14,12 +15,8 @@ type Tokens = ReturnType<typeof ClientMaker>['apiTokens'];
 type NewToken = Parameters<Tokens['createToken']>[0];
 type ApiToken = Awaited<ReturnType<Tokens['createToken']>>['token'];
 
-interface PlaceOptions {
+interface PlaceOptions extends DatabasePlace {
   readonly url?: string;
-  readonly dataDir?: string;
-  readonly backendStoreUri?: string;
-  readonly databaseUrl?: string;
-  readonly config?: string;
 }
 
 interface CreateOptions extends PlaceOptions {
@@ -35,15 +32,13 @@ const defaultUrl = 'http://127.0.0.1:5000';
 export function describeToken(command: Command, surroundings: Surroundings): void {
   const { output } = surroundings;
   const subcommand = (usage: string, summary: string) =>
-    command
-      .command(usage)
-      .description(summary)
-      .helpOption('--help', 'show this help')
-      .option('--url <url>', `a running server (LAZULI_URL, MLFLOW_TRACKING_URI; default: ${defaultUrl})`)
-      .option('--data-dir <folder>', 'the data directory of a server that does not run')
-      .option('--backend-store-uri <uri>', 'its database, where that lies elsewhere')
-      .option('--database-url <url>', 'its PostgreSQL database; servers on it may run')
-      .option('--config <file>', 'its file of settings');
+    withPlaceOptions(
+      command
+        .command(usage)
+        .description(summary)
+        .helpOption('--help', 'show this help')
+        .option('--url <url>', `a running server (LAZULI_URL, MLFLOW_TRACKING_URI; default: ${defaultUrl})`),
+    );
 
   subcommand('create', 'Create a token; its secret is printed once')
     .requiredOption('--role <role>', `what it may do: ${roles.join(', ')}`)
@@ -136,25 +131,14 @@ async function tokensOfServer({ url: option }: PlaceOptions, { env }: Surroundin
 }
 
 async function tokensOfDatabase(
-  { dataDir, backendStoreUri, databaseUrl, config }: PlaceOptions,
+  place: DatabasePlace,
   surroundings: Surroundings,
   database: 'make' | 'read',
 ): Promise<Tokens & { close(): Promise<void> }> {
   const { openTokens } = await import('@lazuli/server');
-  const { checkSettings } = await import('./serve.ts');
-  // Nothing listens here, so another address than loopback, or several workers, are no reason to refuse.
-  const flags = {
-    'data-dir': dataDir,
-    'backend-store-uri': backendStoreUri,
-    'database-url': databaseUrl,
-    config,
-    host: '127.0.0.1',
-    workers: '1',
-  };
-  const settings = checkSettings(flags, surroundings);
-  const { database: place } = settings;
-  if (database === 'read' && place.kind === 'sqlite' && !existsSync(place.path)) {
-    throw new CommandError(1, `There is no database at ${place.path}.`);
+  const settings = await settingsOfPlace(place, surroundings);
+  if (database === 'read' && settings.database.kind === 'sqlite' && !existsSync(settings.database.path)) {
+    throw new CommandError(1, `There is no database at ${settings.database.path}.`);
   }
   return openTokens(settings).catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
