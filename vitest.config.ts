@@ -13,8 +13,12 @@ const common = {
 };
 
 const behaviour = 'packages/server/test/**/*.test.ts';
-/** What is about one engine: its files, its crashes. */
-const ofOneEngine = ['packages/server/test/crash/**', 'packages/server/test/postgres/**'];
+/** What is about one engine, its files and its crashes, and what no engine has a part in: connections. */
+const ofOneEngine = [
+  'packages/server/test/crash/**',
+  'packages/server/test/postgres/**',
+  'packages/server/test/robustness/connections.test.ts',
+];
 
 const options = (test: NonNullable<TestProjectInlineConfiguration['test']>): TestProjectInlineConfiguration => ({
   ssr: { resolve: { conditions } },

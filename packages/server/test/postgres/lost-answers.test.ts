@@ -1,36 +1,22 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Client } from '@lazuli/client';
 import { MlflowError } from '@lazuli/client';
-import type { ServerProcess } from '../crash/server-process.ts';
 import { aRun } from '../server-fixture.ts';
-import { startFaultProxy, type FaultProxy } from './fault-proxy.ts';
-import { startOn } from './load.ts';
-import { startPostgres, type PostgresServer } from './postgres-server.ts';
+import { startFaultyWay, type FaultyWay } from './faulty-way.ts';
 
 /**
  * A connection that breaks between the commit and its answer: the server cannot know whether the write was carried out, says
  * 503, and the client sends it again.
  */
-let postgres: PostgresServer;
-let proxy: FaultProxy;
-let folder: string;
-let server: ServerProcess;
-let other: ServerProcess;
+let way: FaultyWay;
+let server: FaultyWay['server'];
+let other: FaultyWay['other'];
+let proxy: FaultyWay['proxy'];
 beforeAll(async () => {
-  postgres = await startPostgres();
-  proxy = await startFaultProxy(postgres.cluster.port);
-  const url = await postgres.createDatabase();
-  folder = await mkdtemp(join(tmpdir(), 'lazuli-lost-'));
-  server = await startOn(proxy.through(url), join(folder, 'one'));
-  other = await startOn(url, join(folder, 'two'));
+  way = await startFaultyWay();
+  ({ server, other, proxy } = way);
 });
-afterAll(async () => {
-  for (const one of [server, other, proxy, postgres]) await one[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => way[Symbol.asyncDispose]());
 afterEach(() => proxy.heal());
 
 const metricKeys = ['loss', 'accuracy'];

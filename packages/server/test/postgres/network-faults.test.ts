@@ -1,38 +1,27 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { aRun } from '../server-fixture.ts';
 import { audit } from '../crash/logged-work.ts';
-import type { ServerProcess } from '../crash/server-process.ts';
-import { startFaultProxy, type Fault, type FaultProxy } from './fault-proxy.ts';
+import type { Fault } from './fault-proxy.ts';
+import { startFaultyWay, type FaultyWay } from './faulty-way.ts';
 import { expectOnlyUnavailable, startLoad, startOn, watchHealth } from './load.ts';
-import { startPostgres, type PostgresServer } from './postgres-server.ts';
 
 /** What the guide promises: a logging request waits for the flush ahead of it, for a connection, and for its own flush. */
 const longestAnswerMs = 26_000;
 const recoveryLimitMs = 3_000;
 
-let postgres: PostgresServer;
-let proxy: FaultProxy;
-let url: string;
-let folder: string;
-let server: ServerProcess;
-/** Another server, whose way to the database is well. */
-let other: ServerProcess;
+let way: FaultyWay;
+let server: FaultyWay['server'];
+let other: FaultyWay['other'];
+let proxy: FaultyWay['proxy'];
+let folder: FaultyWay['folder'];
+let url: FaultyWay['url'];
 beforeAll(async () => {
-  postgres = await startPostgres({ max_connections: '60' });
-  proxy = await startFaultProxy(postgres.cluster.port);
-  url = await postgres.createDatabase();
-  folder = await mkdtemp(join(tmpdir(), 'lazuli-faults-'));
-  server = await startOn(proxy.through(url), join(folder, 'one'));
-  other = await startOn(url, join(folder, 'two'));
+  way = await startFaultyWay({ max_connections: '60' });
+  ({ server, other, proxy, folder, url } = way);
 });
-afterAll(async () => {
-  for (const one of [server, other, proxy, postgres]) await one[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => way[Symbol.asyncDispose]());
 
 afterEach(() => proxy.heal());
 
