@@ -16,6 +16,26 @@ const entries: readonly CommandEntry[] = [
     load: async () => (await import('./commands/serve.ts')).describeServe,
   },
   {
+    name: 'experiments',
+    summary: 'Create, find, rename, delete and restore experiments',
+    load: async () => (await import('./commands/experiments.ts')).describeExperiments,
+  },
+  {
+    name: 'runs',
+    summary: 'Create, find, show, delete and restore runs',
+    load: async () => (await import('./commands/runs.ts')).describeRuns,
+  },
+  {
+    name: 'model',
+    summary: 'Register models, find them, give them aliases and stages',
+    load: async () => (await import('./commands/model.ts')).describeModel,
+  },
+  {
+    name: 'configure',
+    summary: 'Keep defaults for the commands that talk to a server',
+    load: async () => (await import('./commands/configure.ts')).describeConfigure,
+  },
+  {
     name: 'token',
     summary: 'Create, list and revoke API tokens',
     load: async () => (await import('./commands/token.ts')).describeToken,

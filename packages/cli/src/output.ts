@@ -4,15 +4,17 @@
 export interface Output {
   result(text: string): void;
   remark(text: string): void;
+  /** Whether a person reads the results as they come. */
+  readonly isTerminal: boolean;
 }
 
 /** A mistake that the person at the keyboard can mend: one sentence, and the status that the command ends with. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
-  /** 2 for a wrong command line or setting, 1 for whatever went wrong afterwards. */
-  readonly exitCode: 1 | 2;
+  /** 2 for a wrong command line or setting, 3 where what was asked for is not there, 1 for whatever else went wrong. */
+  readonly exitCode: 1 | 2 | 3;
 
-  constructor(exitCode: 1 | 2, message: string, options: ErrorOptions = {}) {
+  constructor(exitCode: 1 | 2 | 3, message: string, options: ErrorOptions = {}) {
     super(message, options);
     this.exitCode = exitCode;
   }
@@ -39,6 +41,7 @@ export function createOutput(stdout: NodeJS.WritableStream, stderr: NodeJS.Writa
   return {
     result: (text) => void stdout.write(`${text}\n`),
     remark: (text) => void stderr.write(`${text}\n`),
+    isTerminal: 'isTTY' in stdout && stdout.isTTY === true,
   };
 }
 

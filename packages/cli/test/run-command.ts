@@ -8,6 +8,7 @@ export async function run(args: readonly string[], { cwd, env = {} }: Surroundin
   const output = {
     result: (text: string) => void (stdout += `${text}\n`),
     remark: (text: string) => void (stderr += `${text}\n`),
+    isTerminal: false,
   };
   const status = await runCommandLine(args, { output, env, workingDir: cwd });
   return { status, stdout, stderr };

@@ -44,8 +44,8 @@ export const registryHistory = {
   listRegistryChanges: endpoint({
     summary: 'List the changes of a registered model and its versions, the newest first; deleted models keep theirs.',
     method: 'GET',
-    path: '/2.0/lazuli/model-registry/changes',
-    prefixes: ['api'],
+    path: '/api/lazuli/1.0/model-registry/changes',
+    prefixes: ['none'],
     actions: read,
     input: Type.Object({
       name: Text(),
@@ -63,8 +63,8 @@ export const registryHistory = {
   getRegistryAssignments: endpoint({
     summary: 'Get the versions that an alias named, or that were in a stage, at a time (default: now).',
     method: 'GET',
-    path: '/2.0/lazuli/model-registry/assignments',
-    prefixes: ['api'],
+    path: '/api/lazuli/1.0/model-registry/assignments',
+    prefixes: ['none'],
     actions: read,
     input: Type.Object({
       name: Text(),

@@ -1,0 +1,87 @@
+import { MlflowError, type Client } from '@lazuli/client';
+import type { Command } from 'commander';
+import { connect, defaultUrl, type ConnectionOptions } from './connection.ts';
+import { readDefaults } from './defaults.ts';
+import { formatResult, formats, isFormat, type Columns, type Format } from './formats.ts';
+import { CommandError } from './output.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** The options that every command has which asks a server something and prints the answer. */
+export interface ServerOptions extends ConnectionOptions {
+  readonly output?: string;
+  readonly query?: string;
+}
+
+export interface ServerCommand<Options> {
+  /** With its arguments: `delete <run-id>`. */
+  readonly usage: string;
+  readonly summary: string;
+  /** Adds the command's own options. */
+  readonly options?: (command: Command) => Command;
+  readonly examples?: readonly string[];
+  /** What a table shows. */
+  readonly columns?: Columns;
+  /** What it prints; undefined prints nothing. */
+  readonly answer: (client: Client, options: Options & ServerOptions, ...args: string[]) => Promise<unknown>;
+}
+
+export function addServerCommand<Options extends object>(
+  parent: Command,
+  surroundings: Surroundings,
+  { usage, summary, options, examples = [], columns, answer }: ServerCommand<Options>,
+): void {
+  const command = parent.command(usage).description(summary).helpOption('--help', 'show this help');
+  options?.(command);
+  withServerOptions(command);
+  if (examples.length > 0)
+    command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}`).join('\n')}`);
+  command.action(async (...given: unknown[]) => {
+    // Commander hands over the arguments, the options and the command itself.
+    const args = given.slice(0, -2) as string[];
+    const chosen = given.at(-2) as Options & ServerOptions;
+    const format = formatOf(chosen, surroundings);
+    const result = await explained(() => answer(connect(chosen, surroundings), chosen, ...args));
+    if (result === undefined) return;
+    const { output } = surroundings;
+    const { query } = chosen;
+    const text = formatResult(result, {
+      format,
+      colours: output.isTerminal,
+      ...(query === undefined ? {} : { query }),
+      ...(columns === undefined ? {} : { columns }),
+    });
+    if (text !== undefined) output.result(text);
+  });
+}
+
+export function withServerOptions(command: Command): Command {
+  return command
+    .option('--url <url>', `the server (LAZULI_URL, MLFLOW_TRACKING_URI; default: ${defaultUrl})`)
+    .option('-w, --workspace-name <name>', 'the workspace')
+    .option('-g, --resource-group <name>', 'the resource group of the workspace')
+    .option('--subscription <id>', 'the subscription of the resource group')
+    .option('-o, --output <format>', `how the result is printed: ${formats.join(', ')}`)
+    .option('--query <jmespath>', 'what of the result is printed');
+}
+
+/** `LAZULI_OUTPUT`, and what `lazuli configure` keeps, stand in for `-o`. */
+export function formatOf({ output }: ServerOptions, surroundings: Surroundings): Format {
+  const format = output ?? (surroundings.env['LAZULI_OUTPUT'] || readDefaults(surroundings).output || 'json');
+  if (isFormat(format)) return format;
+  throw new CommandError(2, `--output: ${JSON.stringify(format)} must be one of ${formats.join(', ')}`);
+}
+
+/** *Azure CLI: 3 says that what was asked for is not there.* */
+export async function explained<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof MlflowError)) throw error;
+    const isMissing = error.errorCode === 'RESOURCE_DOES_NOT_EXIST';
+    throw new CommandError(isMissing ? 3 : 1, error.message + hintFor(error), { cause: error });
+  }
+}
+
+function hintFor({ status }: MlflowError): string {
+  return status === 401 ? ' Put a token that this server knows into LAZULI_TOKEN.' : '';
+}
