@@ -93,7 +93,9 @@ export const migrations: readonly Migration[] = [
           value ${text} not null,
           primary key (workspace_id, run_key, key)
         )${clustered}`,
-        `create index ${table}_by_value on ${table} (workspace_id, key, ${indexedText('value', indexedValueLength)}, run_key)`,
+        // The value comes first: where there are no statistics, PostgreSQL would else take it for as good a way to one run's row as the
+        // primary key, and read the rows that all runs have of the key.
+        `create index ${table}_by_value on ${table} (workspace_id, ${indexedText('value', indexedValueLength)}, key, run_key)`,
       ]),
       `create table metric_keys (
         metric_key ${identity},

@@ -90,18 +90,20 @@ export async function createModelDatabase(experimentIds: readonly number[]): Pro
     db: engine.db,
     runs,
     async insert(added) {
-      const rows = {
-        ...{ runs: [], metricKeys: [], latestMetrics: [], params: [] },
-        ...{ tags: [], datasets: [], inputs: [], inputTags: [] },
-      };
-      for (const run of added) {
-        addRows(rows, workspaceId + 1, run);
-        runs.set(addRows(rows, workspaceId, run), run);
+      for (let start = 0; start < added.length; start += groupSize) {
+        const rows = {
+          ...{ runs: [], metricKeys: [], latestMetrics: [], params: [] },
+          ...{ tags: [], datasets: [], inputs: [], inputTags: [] },
+        };
+        for (const run of added.slice(start, start + groupSize)) {
+          addRows(rows, workspaceId + 1, run);
+          runs.set(addRows(rows, workspaceId, run), run);
+        }
+        await engine.group(async (tx) => {
+          for (const [name, statement] of Object.entries(runRows))
+            await tx.write(statement, rows[name as keyof ModelRows]);
+        });
       }
-      await engine.group(async (tx) => {
-        for (const [name, statement] of Object.entries(runRows))
-          await tx.write(statement, rows[name as keyof ModelRows]);
-      });
     },
     async clear() {
       runs.clear();
@@ -113,6 +115,9 @@ export async function createModelDatabase(experimentIds: readonly number[]): Pro
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };
 }
+
+/** A group has a time limit. */
+const groupSize = 2_000;
 
 const workspaceRows: SetWrite = {
   table: 'workspaces',
