@@ -1,5 +1,5 @@
 import { contract, type Contract, type Endpoint, type InputOf, type OutputOf } from '@lazuli/contract';
-import { createTransport, type Transport, type TransportOptions } from './transport.ts';
+import { createTransport, type CallOptions, type Transport, type TransportOptions } from './transport.ts';
 import { callOf } from './call.ts';
 
 /**
@@ -9,7 +9,7 @@ import { callOf } from './call.ts';
 export type Client = {
   readonly [Group in keyof Contract]: {
     readonly [Name in keyof Contract[Group]]: Contract[Group][Name] extends Endpoint
-      ? (input: InputOf<Contract[Group][Name]>) => Promise<OutputOf<Contract[Group][Name]>>
+      ? (input: InputOf<Contract[Group][Name]>, options?: CallOptions) => Promise<OutputOf<Contract[Group][Name]>>
       : never;
   };
 };
