@@ -12,7 +12,7 @@ function answering(replies: Reply[], options: Partial<TransportOptions> = {}) {
     url: 'http://server.test/base/',
     retries: { backoffFactor: 0, backoffJitter: 0 },
     fetch: async (url, init = {}) => {
-      seen.push({ url: String(url), headers: init.headers as Record<string, string> });
+      seen.push({ url: new Request(url).url, headers: init.headers as Record<string, string> });
       const reply = replies.shift();
       if (reply === undefined) throw new Error('no more replies');
       if (reply instanceof Error) throw reply;
