@@ -53,17 +53,17 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
     forget();
     onEnd();
     const update = { run_id: runId, status, end_time: Date.now() };
-    try {
-      await queue.close();
-    } finally {
-      // *The platform of a job keeps the status of its run.*
-      if (!isForeign) {
-        await client.runs.updateRun(update).catch((error: unknown) => {
-          keep?.(runId, [endLine(connection.address, writeUpdate(update))]);
-          throw error;
-        });
-      }
+    const failures: unknown[] = [];
+    await queue.close().catch((error: unknown) => failures.push(error));
+    // *The platform of a job keeps the status of its run.*
+    if (!isForeign) {
+      await client.runs.updateRun(update).catch((error: unknown) => {
+        keep?.(runId, [endLine(connection.address, writeUpdate(update))]);
+        failures.push(error);
+      });
     }
+    // What is lost of the log matters more than that the run still seems to go on.
+    if (failures.length > 0) throw failures[0];
   }
 
   const run: Run = {
