@@ -100,7 +100,19 @@ export default {
       name: 'client-knows-the-contract-only',
       severity: 'error',
       from: { path: '^packages/client/src' },
-      to: { path: '^packages/(server|cli)/|^node:' },
+      to: { path: '^packages/(server|cli)/' },
+    },
+    {
+      name: 'client-runs-anywhere',
+      comment:
+        'What browsers load knows no module of Node; that is for packages/client/src/node and the entry points above it.',
+      severity: 'error',
+      from: {
+        path: '^packages/client/src',
+        pathNot:
+          '/src/node/|/src/index\\.ts$|\\.test\\.ts$|/src/(credentials|databricks|dual-tracking)/|/src/azure\\.ts$',
+      },
+      to: { path: '^node:|^(fs|path|os|process|http|https|async_hooks)$|/client/src/node/' },
     },
     {
       name: 'server-knows-the-contract-only',

@@ -33,7 +33,7 @@ export default defineConfig({
       options({
         name: 'unit',
         include: [
-          'packages/{contract,server,cli}/src/**/*.test.ts',
+          'packages/{contract,client,server,cli}/src/**/*.test.ts',
           'packages/cli/test/**/*.test.ts',
           'bench/**/*.test.ts',
         ],

@@ -4,7 +4,7 @@ import { rolldown, type OutputOptions, type RolldownOptions } from 'rolldown';
 
 /**
  * Builds what runs in production: the command with the server as one bundle of chunks that load when they are needed, and
- * the client without dependencies. Bundled, because a start from some hundred files takes three times as long.
+ * the client, for Node and for browsers, without dependencies. Bundled, because a start from some hundred files takes three times as long.
  */
 const root = join(import.meta.dirname, '..');
 
@@ -25,11 +25,12 @@ const bundles: readonly Bundle[] = [
     },
     platform: 'node',
   },
-  { folder: 'packages/client/dist', input: { index: 'packages/client/src/index.ts' }, platform: 'neutral' },
+  { folder: 'packages/client/dist', input: { index: 'packages/client/src/index.ts' }, platform: 'node' },
+  { folder: 'packages/client/dist', input: { browser: 'packages/client/src/browser.ts' }, platform: 'neutral' },
 ];
 
+for (const { folder } of bundles) await rm(join(root, folder), { recursive: true, force: true });
 for (const { folder, input, platform } of bundles) {
-  await rm(join(root, folder), { recursive: true, force: true });
   const options: RolldownOptions = {
     cwd: root,
     input,

@@ -48,7 +48,7 @@ export async function startLoad(target: Target, clients: number, name: string): 
     }
   };
 
-  const client = createClient({ ...target, fetch: patient });
+  const client = createClient({ ...target, fetch: patient, retries: { maxRetries: 0 } });
   const { experiment_id } = await client.experiments.createExperiment({ name });
   const kept = (books = emptyBooks(experiment_id));
   const working = Array.from({ length: clients }, (_, index) => work(client, kept, `${index}`, () => undefined));

@@ -1,8 +1,11 @@
 import { compileAnswerReader, compileWriter, readJson, routesOf, type Endpoint } from '@lazuli/contract';
-import type { Transport } from './transport.ts';
+import type { CallOptions, Transport } from './transport.ts';
 
 /** The function that calls an endpoint: input to request, answer to output. */
-export function callOf(definition: Endpoint, transport: Transport): (input: unknown) => Promise<unknown> {
+export function callOf(
+  definition: Endpoint,
+  transport: Transport,
+): (input: unknown, options?: CallOptions) => Promise<unknown> {
   const route = routesOf(definition)[0];
   if (route === undefined) throw new TypeError('An endpoint has at least one route.');
   const write = compileWriter(definition.input);
@@ -12,7 +15,7 @@ export function callOf(definition: Endpoint, transport: Transport): (input: unkn
   // *MLflow reads a DELETE whose path names nothing from its body.*
   const isInQuery = route.method === 'GET' || (route.method === 'DELETE' && inPath.size > 0);
 
-  return async (input) => {
+  return async (input, options) => {
     const given = input as Record<string, unknown>;
     const path = route.path.replaceAll(/\{(\*?)(\w+)\}/g, (_, rest: string, name: string) =>
       rest === '*'
@@ -21,8 +24,8 @@ export function callOf(definition: Endpoint, transport: Transport): (input: unkn
     );
     const fields = Object.fromEntries(Object.entries(given).filter(([name]) => !inPath.has(name)));
     const text = isInQuery
-      ? await transport.send(route.method, path + queryOf(fields), undefined)
-      : await transport.send(route.method, path, write(fields));
+      ? await transport.send(route.method, path + queryOf(fields), undefined, options)
+      : await transport.send(route.method, path, write(fields), options);
     return readJson(read, text);
   };
 }

@@ -1,6 +1,11 @@
 import { contract, type Contract, type Endpoint, type InputOf, type OutputOf } from '@lazuli/contract';
-import { createTransport, type Transport, type TransportOptions } from './transport.ts';
 import { callOf } from './call.ts';
+import { isPaged, itemsOf, type Paged } from './paging.ts';
+import { createTransport, type CallOptions, type Transport, type TransportOptions } from './transport.ts';
+
+/** A method for an endpoint; one that answers pages has `all`, too. */
+export type Call<E extends Endpoint> = ((input: InputOf<E>, options?: CallOptions) => Promise<OutputOf<E>>) &
+  (OutputOf<E> extends { next_page_token?: string } ? Paged<E> : unknown);
 
 /**
  * A typed method for every endpoint of the contract: `client.runs.logMetric({ run_id, key, value, timestamp })`. Methods
@@ -9,13 +14,16 @@ import { callOf } from './call.ts';
 export type Client = {
   readonly [Group in keyof Contract]: {
     readonly [Name in keyof Contract[Group]]: Contract[Group][Name] extends Endpoint
-      ? (input: InputOf<Contract[Group][Name]>) => Promise<OutputOf<Contract[Group][Name]>>
+      ? Call<Contract[Group][Name]>
       : never;
   };
 };
 
 export function createClient(options: TransportOptions): Client {
-  const transport = createTransport(options);
+  return clientOver(createTransport(options));
+}
+
+export function clientOver(transport: Transport): Client {
   return Object.fromEntries(
     Object.entries(contract).map(([group, endpoints]) => [group, methodsOf(endpoints, transport)]),
   ) as unknown as Client;
@@ -23,6 +31,9 @@ export function createClient(options: TransportOptions): Client {
 
 function methodsOf(endpoints: Readonly<Record<string, Endpoint>>, transport: Transport): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(endpoints).map(([name, definition]) => [name, callOf(definition, transport)]),
+    Object.entries(endpoints).map(([name, definition]) => {
+      const call = callOf(definition, transport);
+      return [name, isPaged(definition) ? Object.assign(call, { all: itemsOf(definition, call) }) : call];
+    }),
   );
 }

@@ -1,6 +1,88 @@
-/** A typed client for MLflow tracking servers. */
-export { createClient } from './client.ts';
-export type { Client } from './client.ts';
-export type { TransportOptions } from './transport.ts';
-export { MlflowError } from '@lazuli/contract';
-export type { ErrorCode, Experiment, Metric, Param, Run, RunInfo, RunTag } from '@lazuli/contract';
+/**
+ * A typed client for MLflow tracking servers, for Node, Deno and Bun: every endpoint, and the functions that training
+ * loops are written with.
+ */
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { env } from 'node:process';
+import type { TransferOptions } from './artifacts/artifact-store.ts';
+import { connectionSettings } from './environment.ts';
+import type { ResumedLog } from './logging/unsent-log.ts';
+import { loadedModel, type LoadedModel, type LoadOptions } from './models/load-model.ts';
+import { locationOf } from './models/model-location.ts';
+import { fetchWith } from './node/connecting-fetch.ts';
+import { download } from './node/files.ts';
+import { nodePlatform, onnxRuntimeNode } from './node/node-platform.ts';
+import { resumeFile } from './node/unsent-file.ts';
+import { connect, type ConnectOptions } from './tracking/connection.ts';
+import { createTracking } from './tracking/tracking.ts';
+import type { CallOptions } from './transport.ts';
+
+export * from './surface.ts';
+
+const platform = nodePlatform();
+const tracking = createTracking(platform);
+
+export const {
+  setTrackingUri,
+  getTrackingUri,
+  setRegistryUri,
+  getRegistryUri,
+  getClient,
+  getRegistryClient,
+  setExperiment,
+  startRun,
+  activeRun,
+  logParam,
+  logParams,
+  logMetric,
+  logMetrics,
+  setTag,
+  setTags,
+  logArtifact,
+  logArtifacts,
+  logText,
+  logDict,
+  logTable,
+  logImage,
+  logFigure,
+  logModel,
+  registerModel,
+  searchRuns,
+  flush,
+} = tracking;
+
+/** Loads an ONNX model: `models:/{name}/{version}`, `models:/{name}@{alias}`, `models:/{model id}`, `runs:/{run}/{path}`. */
+export function loadModel(uri: string, options: LoadOptions = {}): Promise<LoadedModel> {
+  return loadedModel(uri, tracking.connections, options, onnxRuntimeNode);
+}
+
+/**
+ * Downloads a file or folder: `runs:/{run}[/{path}]`, `models:/…`, or an artifact URI. Gives the files, which lie in
+ * `into`, or in a new temporary folder.
+ */
+export async function downloadArtifacts(uri: string, into?: string, options?: TransferOptions): Promise<string[]> {
+  const location = await locationOf(uri, tracking.connections);
+  return download(location, into ?? (await mkdtemp(join(tmpdir(), 'lazuli-artifacts-'))), options);
+}
+
+/**
+ * Sends what a run could not send when it was logged; errors and warnings name the file. Give `connectOptions` where the
+ * environment does not say how to sign in.
+ */
+export function resumeLog(file: string, options: CallOptions & ConnectOptions = {}): Promise<ResumedLog> {
+  const { signal, ...connectOptions } = options;
+  const transports = new Map<string, Promise<Awaited<ReturnType<typeof connect>>>>();
+  const connected = async (uri: string) => {
+    const known = transports.get(uri) ?? connect(uri, connectOptions, platform);
+    transports.set(uri, known);
+    return (await known).transport;
+  };
+  return resumeFile(file, connected, signal === undefined ? {} : { signal });
+}
+
+/** `fetch` as the environment asks for it: proxies, authorities, client certificates. For `createClient({ url, fetch })`. */
+export function environmentFetch(): typeof fetch {
+  return fetchWith(connectionSettings(env).tls, env);
+}

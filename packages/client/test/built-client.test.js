@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { createClient, MlflowError } from '../dist/index.js';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { createClient, downloadArtifacts, logParam, MlflowError, setTrackingUri, startRun } from '../dist/index.js';
 import { freePort, startServer } from './serving.js';
 
 // What is published, on the oldest Node that it supports, against a server process.
@@ -68,7 +70,7 @@ test('a refusal is an MlflowError with code, status and the words of the server'
 
 test('a server that is not there is an MlflowError that names its address', async () => {
   const url = `http://127.0.0.1:${await freePort()}`;
-  await assert.rejects(createClient({ url }).workspaces.listWorkspaces({}), (error) => {
+  await assert.rejects(createClient({ url, retries: { maxRetries: 0 } }).workspaces.listWorkspaces({}), (error) => {
     assert.ok(error instanceof MlflowError);
     assert.equal(error.errorCode, 'TEMPORARILY_UNAVAILABLE');
     assert.ok(error.message.startsWith(`No answer from ${url}: `), error.message);
@@ -93,4 +95,41 @@ test('an artifact path keeps its slashes, and its names any character', async ()
   assert.deepEqual(files, [{ path: 'c%.txt', is_dir: false, file_size: 1 }]);
   await client.artifacts.deleteProxiedArtifacts({ artifact_path: '0/a b/c%.txt' });
   assert.equal((await fetch(file)).status, 404);
+});
+
+test('the package for browsers asks for nothing but what browsers have', async () => {
+  const folder = new URL('../dist/', import.meta.url);
+  const { createClient: createBrowserClient } = await import(new URL('browser.js', folder).href);
+  const files = new Set(['browser.js']);
+  for (const name of files) {
+    const text = await readFile(new URL(name, folder), 'utf8');
+    assert.doesNotMatch(text, /\b(?:from|import\()\s*["'](?:node:|fs|path|http)/, name);
+    for (const [, other] of text.matchAll(/["']\.\/([\w.-]+\.js)["']/g)) files.add(other);
+  }
+  const { experiments } = createBrowserClient({ url: server.url });
+  assert.equal((await experiments.getExperiment({ experiment_id: '0' })).experiment.name, 'Default');
+});
+
+test('all pages of a search are one iteration', async () => {
+  const { experiment_id } = await client.experiments.createExperiment({ name: 'paged' });
+  for (let index = 0; index < 5; index++) await client.runs.createRun({ experiment_id, start_time: index });
+  const times = [];
+  for await (const { info } of client.runs.searchRuns.all({ experiment_ids: [experiment_id], max_results: 2 })) {
+    times.push(info.start_time);
+  }
+  assert.deepEqual(times, [4, 3, 2, 1, 0]);
+});
+
+test('a run logs itself', async () => {
+  setTrackingUri(server.url);
+  const runId = await startRun({ runName: 'built' }, async (run) => {
+    await logParam('rate', 0.1);
+    await run.logText('hello', 'note.txt');
+    await run.logDict({ a: 1 }, 'a.yaml');
+    return run.runId;
+  });
+  const { run } = await client.runs.getRun({ run_id: runId });
+  assert.equal(run.info.status, 'FINISHED');
+  const files = await downloadArtifacts(`runs:/${runId}`);
+  assert.deepEqual(files.map((file) => basename(file)).sort(), ['a.yaml', 'note.txt']);
 });

@@ -8,26 +8,29 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 
-/** A server process as a user starts it, on the Node that it needs; this process may be an older one. */
-export async function startServer() {
-  const dataDir = await mkdtemp(join(tmpdir(), 'lazuli-client-'));
-  const port = await freePort();
+/**
+ * A server process as a user starts it, on the Node that it needs; this process may be an older one. Given an earlier one
+ * that was stopped with `keep`, it is that server again.
+ */
+export async function startServer(earlier) {
+  const dataDir = earlier?.dataDir ?? (await mkdtemp(join(tmpdir(), 'lazuli-client-')));
+  const port = earlier?.port ?? (await freePort());
   const url = `http://127.0.0.1:${port}`;
   const node = join(root, 'node_modules/.bin/node');
   const options = ['--port', String(port), '--data-dir', dataDir, '--log-level', 'silent'];
   const child = spawn(node, ['packages/cli/bin/lazuli.js', 'serve', ...options], { cwd: root, stdio: 'ignore' });
   const ended = new Promise((resolve) => child.on('close', resolve));
-  const stop = async () => {
+  const stop = async ({ keep = false } = {}) => {
     child.kill();
     await ended;
-    await rm(dataDir, { recursive: true, force: true });
+    if (!keep) await rm(dataDir, { recursive: true, force: true });
   };
   for (let attempt = 0; attempt < 300 && child.exitCode === null; attempt++) {
     const isWell = await fetch(`${url}/health`).then(
       ({ ok }) => ok,
       () => false,
     );
-    if (isWell) return { url, stop };
+    if (isWell) return { url, stop, dataDir, port };
     await sleep(100);
   }
   await stop();

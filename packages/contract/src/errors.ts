@@ -67,18 +67,22 @@ export function invalidParameter(message: string): MlflowError {
 export function errorFromResponse(status: number, body: string, requestId?: string): MlflowError {
   const options: MlflowErrorOptions = requestId === undefined ? { status } : { status, requestId };
   const parsed = parseErrorBody(body);
-  if (parsed !== undefined) return new MlflowError(parsed.error_code, parsed.message, options);
+  if (parsed !== undefined) return new MlflowError(parsed.error_code ?? codeForStatus(status), parsed.message, options);
   const text = body.length > 500 ? `${body.slice(0, 500)}…` : body;
   return new MlflowError(codeForStatus(status), text === '' ? `The server answered ${status}` : text, options);
 }
 
-function parseErrorBody(body: string): { error_code: ErrorCode; message: string } | undefined {
+function parseErrorBody(body: string): { error_code?: ErrorCode; message: string } | undefined {
   try {
     const value: unknown = JSON.parse(body);
-    if (typeof value !== 'object' || value === null || !('error_code' in value)) return undefined;
-    const { error_code, message } = value as { error_code: unknown; message?: unknown };
-    if (typeof error_code !== 'string' || !Object.hasOwn(errorCodes, error_code)) return undefined;
-    return { error_code: error_code as ErrorCode, message: typeof message === 'string' ? message : '' };
+    if (typeof value !== 'object' || value === null) return undefined;
+    const { error_code, message, error } = value as { error_code?: unknown; message?: unknown; error?: unknown };
+    if (typeof error_code === 'string' && Object.hasOwn(errorCodes, error_code)) {
+      return { error_code: error_code as ErrorCode, message: typeof message === 'string' ? message : '' };
+    }
+    // The services of Azure ML beside MLflow's endpoints: `{"error":{"code":"UserError","message":"…"}}`.
+    if (typeof error !== 'object' || error === null || !('message' in error)) return undefined;
+    return typeof error.message === 'string' ? { message: error.message } : undefined;
   } catch {
     return undefined;
   }

@@ -61,7 +61,7 @@ export async function startServer(flags: Record<string, string> = {}): Promise<T
   await server.app.ready();
   const fetch = injectingFetch(server);
   const clientFor = (options: { token?: string; workspace?: string }): Client =>
-    createClient({ url: 'http://127.0.0.1', fetch, ...options });
+    createClient({ url: 'http://127.0.0.1', fetch, retries: { maxRetries: 0 }, ...options });
   return {
     server,
     dataDir,

@@ -127,7 +127,7 @@ async function tokensOfServer({ url: option }: PlaceOptions, { env }: Surroundin
     throw new CommandError(2, `${JSON.stringify(url)} is no URL of a server; give one with --url.`);
   const token = env['LAZULI_TOKEN'] || env['MLFLOW_TRACKING_TOKEN'];
   const { createClient } = await import('@lazuli/client');
-  return createClient(token === undefined ? { url } : { url, token }).apiTokens;
+  return createClient({ url, retries: { maxRetries: 0 }, ...(token === undefined ? {} : { token }) }).apiTokens;
 }
 
 async function tokensOfDatabase(

@@ -33,6 +33,7 @@ test.each(Array.from({ length: rounds }, (_, index) => index + 1))(
     const stop = new AbortController();
     const client = createClient({
       url: server.url,
+      retries: { maxRetries: 0 },
       fetch: (input, init) => (stop.signal.aborted ? Promise.reject(new Error('enough')) : fetch(input, init)),
     });
     const enough = Promise.withResolvers<undefined>();

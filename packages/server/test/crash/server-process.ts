@@ -83,7 +83,7 @@ export async function startProcess(options: ProcessOptions): Promise<ServerProce
     url,
     port: Number(new URL(url).port),
     pid: child.pid ?? 0,
-    client: createClient({ url }),
+    client: createClient({ url, retries: { maxRetries: 0 } }),
     output,
     logLines: () => jsonLines(output()),
     signal: (name) => void child.kill(name),

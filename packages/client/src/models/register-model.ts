@@ -1,0 +1,34 @@
+import type { ModelVersion } from '@lazuli/contract';
+import { isCode } from '../tracking/experiments.ts';
+import type { Connection } from '../tracking/connection.ts';
+
+export interface RegisterOptions {
+  readonly description?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+export interface VersionSource extends RegisterOptions {
+  readonly source: string;
+  readonly runId?: string;
+  readonly modelId?: string;
+}
+
+/** Makes the next version of a registered model, and the model itself where it is not there. */
+export async function registeredVersion(
+  { client }: Connection,
+  name: string,
+  from: VersionSource,
+): Promise<ModelVersion> {
+  await client.registeredModels.createRegisteredModel({ name }).catch((error: unknown) => {
+    if (!isCode(error, 'RESOURCE_ALREADY_EXISTS')) throw error;
+  });
+  const { model_version } = await client.modelVersions.createModelVersion({
+    name,
+    source: from.source,
+    ...(from.runId === undefined ? {} : { run_id: from.runId }),
+    ...(from.modelId === undefined ? {} : { model_id: from.modelId }),
+    ...(from.description === undefined ? {} : { description: from.description }),
+    ...(from.tags === undefined ? {} : { tags: Object.entries(from.tags).map(([key, value]) => ({ key, value })) }),
+  });
+  return model_version;
+}

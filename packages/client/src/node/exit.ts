@@ -1,0 +1,61 @@
+import process from 'node:process';
+import type { ExitingRun } from '../tracking/platform.ts';
+
+/**
+ * What becomes of open runs where the process ends. By itself: they are ended as FINISHED, *as MLflow does*. By a signal:
+ * as KILLED, for at most some seconds, then the signal takes its course. By `process.exit()`: what waits is kept in a file.
+ */
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const graceMs = 5_000;
+
+const open = new Set<ExitingRun>();
+let isSignalled = false;
+
+export function atExit(run: ExitingRun): () => void {
+  if (open.size === 0) listen();
+  open.add(run);
+  return () => {
+    // While a signal is dealt with, what does not arrive in time has still to be kept.
+    if (isSignalled) return;
+    open.delete(run);
+    if (open.size === 0) unlisten();
+  };
+}
+
+function listen(): void {
+  process.on('beforeExit', finish);
+  process.on('exit', abandon);
+  for (const signal of signals) process.on(signal, kill);
+}
+
+function unlisten(): void {
+  process.off('beforeExit', finish);
+  process.off('exit', abandon);
+  for (const signal of signals) process.off(signal, kill);
+}
+
+function finish(): void {
+  void Promise.allSettled([...open].map((run) => run.finish())).then(warnOf);
+}
+
+function abandon(): void {
+  for (const run of open) run.abandon();
+}
+
+function kill(signal: NodeJS.Signals): void {
+  // The program has a plan of its own for this signal; it ends its runs, or the process does.
+  if (isSignalled || process.listenerCount(signal) > 1) return;
+  isSignalled = true;
+  const late = new Promise<void>((resolve) => setTimeout(resolve, graceMs));
+  void Promise.race([Promise.allSettled([...open].map((run) => run.kill())).then(warnOf), late]).then(() => {
+    abandon();
+    unlisten();
+    process.kill(process.pid, signal);
+  });
+}
+
+function warnOf(results: readonly PromiseSettledResult<void>[]): void {
+  for (const result of results) {
+    if (result.status === 'rejected') process.emitWarning(String(result.reason), 'LazuliWarning');
+  }
+}

@@ -1,0 +1,39 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { env, emitWarning } from 'node:process';
+import { MlflowError } from '@lazuli/contract';
+import type { OnnxRuntime } from '../models/load-model.ts';
+import type { Platform } from '../tracking/platform.ts';
+import type { Run } from '../tracking/run-handle.ts';
+import { fetchWith } from './connecting-fetch.ts';
+import { atExit } from './exit.ts';
+import { nodeFiles } from './files.ts';
+import { machineSampler, sourceTags } from './machine.ts';
+import { keepInFile } from './unsent-file.ts';
+
+/** What Node, Deno and Bun have. */
+export function nodePlatform(): Platform {
+  const active = new AsyncLocalStorage<Run>();
+  let sample: (() => Promise<Record<string, number>>) | undefined;
+  return {
+    environment: () => env,
+    fetchFor: ({ tls }, environment) => fetchWith(tls, environment),
+    sourceTags,
+    files: nodeFiles,
+    activeRun: { current: () => active.getStore(), within: (run, work) => active.run(run, work) },
+    atExit,
+    keep: (runId, lines) => keepInFile(env, runId, lines),
+    systemMetrics: () => (sample ??= machineSampler())(),
+    warn: (message) => emitWarning(message, 'LazuliWarning'),
+  };
+}
+
+/** The package is a peer that is only needed by those who load models. */
+export async function onnxRuntimeNode(): Promise<OnnxRuntime> {
+  const name = 'onnxruntime-node';
+  try {
+    const module = (await import(name)) as { default?: OnnxRuntime } & OnnxRuntime;
+    return module.default ?? module;
+  } catch (cause) {
+    throw new MlflowError('NOT_IMPLEMENTED', `Install ${name} beside this package to load ONNX models.`, { cause });
+  }
+}

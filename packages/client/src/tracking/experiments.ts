@@ -1,0 +1,58 @@
+import { invalidParameter, MlflowError, type Experiment } from '@lazuli/contract';
+import type { Client } from '../client.ts';
+import type { Environment } from '../environment.ts';
+
+/** *The experiment that every server has from its start.* */
+const defaultExperiment = '0';
+
+/** The experiment of a name; makes it where it is not there. */
+export async function experimentNamed(client: Client, name: string): Promise<Experiment> {
+  const found = await findExperiment(client, name);
+  if (found !== undefined) return active(found);
+  try {
+    const { experiment_id } = await client.experiments.createExperiment({ name });
+    return (await client.experiments.getExperiment({ experiment_id })).experiment;
+  } catch (error) {
+    // Another process has made it meanwhile.
+    const made = isCode(error, 'RESOURCE_ALREADY_EXISTS') ? await findExperiment(client, name) : undefined;
+    if (made === undefined) throw error;
+    return active(made);
+  }
+}
+
+async function findExperiment(client: Client, name: string): Promise<Experiment | undefined> {
+  try {
+    return (await client.experiments.getExperimentByName({ experiment_name: name })).experiment;
+  } catch (error) {
+    if (isCode(error, 'RESOURCE_DOES_NOT_EXIST')) return undefined;
+    throw error;
+  }
+}
+
+function active(experiment: Experiment): Experiment {
+  if (experiment.lifecycle_stage === 'active') return experiment;
+  throw new MlflowError(
+    'INVALID_STATE',
+    `The experiment '${experiment.name}' is deleted. Restore it (client.experiments.restoreExperiment({ experiment_id: '${experiment.experiment_id}' })) or choose another name.`,
+  );
+}
+
+/** *MLflow: the name comes before the id; where both are set they mean one experiment.* */
+export async function experimentOfEnvironment(client: Client, environment: Environment): Promise<string> {
+  const name = environment['MLFLOW_EXPERIMENT_NAME'];
+  const id = environment['MLFLOW_EXPERIMENT_ID'];
+  if (!name) return id || defaultExperiment;
+  const named = id
+    ? (await client.experiments.getExperiment({ experiment_id: id })).experiment
+    : await experimentNamed(client, name);
+  if (named.name !== name) {
+    throw invalidParameter(
+      `MLFLOW_EXPERIMENT_ID is '${id ?? ''}', the experiment '${named.name}', but MLFLOW_EXPERIMENT_NAME is '${name}'.`,
+    );
+  }
+  return named.experiment_id;
+}
+
+export function isCode(error: unknown, code: MlflowError['errorCode']): boolean {
+  return error instanceof MlflowError && error.errorCode === code;
+}

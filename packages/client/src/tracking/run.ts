@@ -1,0 +1,197 @@
+import { compileWriter, contract, invalidParameter, type RunInfo } from '@lazuli/contract';
+import {
+  checkArtifactPath,
+  joinPath,
+  type ArtifactStore,
+  type TransferOptions,
+  type Upload,
+} from '../artifacts/artifact-store.ts';
+import { batchOf } from '../logging/log-entry.ts';
+import { createLogQueue } from '../logging/log-queue.ts';
+import { batchLines, endLine } from '../logging/unsent-log.ts';
+import type { Connection } from './connection.ts';
+import { encodedImage } from './image.ts';
+import { isStatusForeign } from './job.ts';
+import type { Platform } from './platform.ts';
+import type { FinalStatus, ParamValue, Run } from './run-handle.ts';
+import { tableOf } from './table.ts';
+
+const writeBatch = compileWriter(contract.runs.logBatch.input);
+const writeUpdate = compileWriter(contract.runs.updateRun.input);
+
+/** A handle on a run that exists and is running. */
+export function openRun(info: RunInfo, connection: Connection, platform: Platform, onEnd: () => void): Run {
+  const { run_id: runId } = info;
+  const { client } = connection;
+  const artifacts = connection.artifactsAt(info.artifact_uri);
+  const isForeign = isStatusForeign(platform.environment(), runId);
+  const { keep } = platform;
+  let ended: Promise<void> | undefined;
+
+  const queue = createLogQueue({
+    send: async (entries, signal) => {
+      await client.runs.logBatch({ run_id: runId, ...batchOf(entries) }, { signal });
+    },
+    keep:
+      keep === undefined
+        ? undefined
+        : (entries) =>
+            keep(
+              runId,
+              batchLines(connection.address, entries, (batch) => writeBatch({ run_id: runId, ...batch })),
+            ),
+    warn: platform.warn,
+  });
+
+  const tag = (name: string, value: ParamValue): Promise<void> =>
+    queue.push({ kind: 'tag', key: name, value: textOf(value) });
+  const upload = (uploads: Upload[], options?: TransferOptions): Promise<void> => artifacts.upload(uploads, options);
+  const uploadText = (text: string, path: string, type: string): Promise<void> =>
+    upload([{ path, content: new Blob([text], { type }) }]);
+
+  async function finish(status: FinalStatus): Promise<void> {
+    forget();
+    onEnd();
+    const update = { run_id: runId, status, end_time: Date.now() };
+    const failures: unknown[] = [];
+    await queue.close().catch((error: unknown) => failures.push(error));
+    // *The platform of a job keeps the status of its run.*
+    if (!isForeign) {
+      await client.runs.updateRun(update).catch((error: unknown) => {
+        keep?.(runId, [endLine(connection.address, writeUpdate(update))]);
+        failures.push(error);
+      });
+    }
+    // What is lost of the log matters more than that the run still seems to go on.
+    if (failures.length > 0) throw failures[0];
+  }
+
+  const run: Run = {
+    runId,
+    runName: info.run_name,
+    experimentId: info.experiment_id,
+    artifactUri: info.artifact_uri,
+    artifacts,
+    logParam: (name, value) => queue.push({ kind: 'param', key: name, value: textOf(value) }),
+    logParams: (params) => last(Object.entries(params), ([name, value]) => run.logParam(name, value)),
+    logMetric(name, value, { step = 0, timestamp = Date.now(), modelId, dataset } = {}) {
+      const point = { kind: 'metric', key: name, value, step, timestamp } as const;
+      if (modelId === undefined && dataset === undefined) return queue.push(point);
+      return queue.push({
+        ...point,
+        ...(modelId === undefined ? {} : { model_id: modelId }),
+        ...(dataset === undefined ? {} : { dataset_name: dataset.name, dataset_digest: dataset.digest }),
+      });
+    },
+    logMetrics(metrics, options = {}) {
+      const at = { timestamp: Date.now(), ...options };
+      return last(Object.entries(metrics), ([name, value]) => run.logMetric(name, value, at));
+    },
+    setTag: tag,
+    setTags: (tags) => last(Object.entries(tags), ([name, value]) => tag(name, value)),
+    async logArtifact(file, folder, options) {
+      if (typeof file !== 'string') return upload([{ path: folder ?? nameOfBlob(file), content: file }], options);
+      const { open, nameOf } = filesOf(platform);
+      await upload([{ path: joinPath(folder, nameOf(file)), content: await open(file) }], options);
+    },
+    async logArtifacts(localFolder, folder, options) {
+      const { open, below } = filesOf(platform);
+      const found = await below(localFolder);
+      await upload(
+        await Promise.all(
+          found.map(async ({ path, file }) => ({ path: joinPath(folder, path), content: await open(file) })),
+        ),
+        options,
+      );
+    },
+    logText: (text, path) => uploadText(text, path, 'text/plain;charset=utf-8'),
+    async logDict(value, path) {
+      if (!/\.ya?ml$/i.test(path)) return uploadText(JSON.stringify(value, null, 2), path, 'application/json');
+      const { stringify } = await import('yaml');
+      return uploadText(stringify(value), path, 'application/yaml');
+    },
+    async logTable(rows, path) {
+      const there = (await artifacts.list(path.split('/').slice(0, -1).join('/'))).some((entry) => entry.path === path);
+      const before = there ? await textIn(artifacts, path) : undefined;
+      await uploadText(tableOf(rows, before), path, 'application/json');
+      const { run: now } = await client.runs.getRun({ run_id: runId });
+      const logged = now.data.tags?.find(({ key }) => key === 'mlflow.loggedArtifacts')?.value ?? '[]';
+      const list = JSON.parse(logged) as { path: string; type: string }[];
+      // *MLflow finds tables by this tag.*
+      if (!list.some((entry) => entry.path === path)) {
+        await tag('mlflow.loggedArtifacts', JSON.stringify([...list, { path, type: 'table' }]));
+      }
+    },
+    async logImage(image, place) {
+      const content = await encodedImage(image, filesOfOptional(platform));
+      if (typeof place === 'string') return upload([{ path: place, content }]);
+      const { key, step = 0, timestamp = Date.now() } = place;
+      // *The name by which MLflow's page finds the images of a series.*
+      const name = `${key.replaceAll('/', '#')}%step%${step}%timestamp%${timestamp}%${crypto.randomUUID()}`;
+      await upload([{ path: `images/${checkArtifactPath(name)}.png`, content }]);
+      await tag('mlflow.loggedImages', 'True');
+    },
+    async logFigure(figure, path) {
+      if (typeof figure === 'string')
+        return uploadText(figure, path, path.endsWith('.svg') ? 'image/svg+xml' : 'text/html');
+      if (figure instanceof Uint8Array || figure instanceof Blob)
+        return upload([{ path, content: new Blob([figure]) }]);
+      if (path.endsWith('.json')) return uploadText(JSON.stringify(figure), path, 'application/json');
+      return uploadText(plotlyPage(figure), path, 'text/html');
+    },
+    listArtifacts: (folder = '', options) => artifacts.list(folder, options),
+    openArtifact: (path, options) => artifacts.open(path, options),
+    wait: () => queue.wait(),
+    end(status = 'FINISHED') {
+      ended ??= finish(status);
+      return ended;
+    },
+    [Symbol.asyncDispose]: () => run.end(),
+  };
+
+  const forget =
+    platform.atExit?.({
+      finish: () => run.end(),
+      kill: () => run.end('KILLED'),
+      abandon: () => queue.abandon(),
+    }) ?? ((): void => undefined);
+  return run;
+}
+
+/** Reads a whole file as text. */
+export async function textIn(store: ArtifactStore, path: string): Promise<string> {
+  const { body } = await store.open(path);
+  return new Response(body as ReadableStream<Uint8Array<ArrayBuffer>>).text();
+}
+
+function textOf(value: ParamValue): string {
+  return String(value);
+}
+
+/** Pushes items one after another and gives the last promise: it resolves when there is room for all. */
+function last<T>(items: readonly T[], push: (item: T) => Promise<void>): Promise<void> {
+  let result = Promise.resolve();
+  for (const item of items) result = push(item);
+  return result;
+}
+
+function nameOfBlob(blob: Blob): string {
+  const { name } = blob as { name?: unknown };
+  if (typeof name === 'string' && name !== '') return name;
+  throw invalidParameter("Content without a name needs a path: logArtifact(blob, 'folder/name').");
+}
+
+function filesOf(platform: Platform): NonNullable<Platform['files']> {
+  if (platform.files === undefined) throw invalidParameter('There are no files here; give the content as a Blob.');
+  return platform.files;
+}
+
+function filesOfOptional(platform: Platform): ((path: string) => Promise<Blob>) | undefined {
+  return platform.files?.open;
+}
+
+/** A page that draws a figure with Plotly's own script, as MLflow writes for one of Python's. */
+function plotlyPage(figure: { readonly data: unknown; readonly layout?: unknown }): string {
+  const json = JSON.stringify({ data: figure.data, layout: figure.layout ?? {} }).replaceAll('<', '\\u003c');
+  return `<!doctype html><meta charset="utf-8"><script src="https://cdn.plot.ly/plotly-2.35.2.min.js"></script><div id="figure"></div><script>const { data, layout } = ${json}; Plotly.newPlot('figure', data, layout);</script>\n`;
+}

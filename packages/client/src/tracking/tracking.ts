@@ -1,0 +1,362 @@
+import {
+  invalidParameter,
+  MlflowError,
+  type Experiment,
+  type ModelVersion,
+  type Run as RunRecord,
+  type RunTag,
+} from '@lazuli/contract';
+import type { Client } from '../client.ts';
+import { flag } from '../environment.ts';
+import { loggedModel, type LoggedModelHandle, type ModelToLog } from '../models/log-model.ts';
+import { registeredVersion, type RegisterOptions } from '../models/register-model.ts';
+import { connect, type Connection, type ConnectOptions } from './connection.ts';
+import { experimentNamed, experimentOfEnvironment } from './experiments.ts';
+import { isStatusForeign } from './job.ts';
+import type { Platform } from './platform.ts';
+import type { MetricOptions, ParamValue, Run } from './run-handle.ts';
+import { openRun } from './run.ts';
+import { watchSystem, type SystemMetricsOptions } from './system-metrics.ts';
+
+export interface StartRunOptions {
+  /** Default: a name that the server makes up. */
+  readonly runName?: string;
+  /** Default: that of `setExperiment`, else that of the environment, else `Default`. */
+  readonly experimentName?: string;
+  readonly experimentId?: string;
+  /** Goes on with a run that exists. */
+  readonly runId?: string;
+  /** Makes it a child of the run that surrounds it. */
+  readonly nested?: boolean;
+  /** Makes it a child of this run. */
+  readonly parentRunId?: string;
+  readonly tags?: Readonly<Record<string, ParamValue>>;
+  readonly description?: string;
+  /** Samples CPU, memory, disk, network and GPUs while the run lives; default: MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING. */
+  readonly systemMetrics?: boolean | SystemMetricsOptions;
+}
+
+export interface SearchRunsOptions {
+  readonly experimentIds?: readonly string[];
+  readonly experimentNames?: readonly string[];
+  /** `metrics.loss < 0.1 and params.optimizer = 'adam'` */
+  readonly filter?: string;
+  /** `['metrics.loss ASC']`; newest first without it. */
+  readonly orderBy?: readonly string[];
+  readonly viewType?: 'ACTIVE_ONLY' | 'DELETED_ONLY' | 'ALL';
+  /** Runs of one request; default 1000. */
+  readonly pageSize?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** What people write training loops with. State, such as the tracking URI, belongs to one value of it. */
+/** Starts a run, around some work or to be handed around. */
+export interface StartRun {
+  /**
+   * Runs `work` within a run, which ends with it: FINISHED, FAILED where it throws, KILLED by a signal. Only the code within
+   * sees the run as the active one, however many others run beside it.
+   */
+  <T>(work: (run: Run) => Promise<T> | T): Promise<T>;
+  <T>(options: StartRunOptions, work: (run: Run) => Promise<T> | T): Promise<T>;
+  /** Starts a run that is handed around: `await using run = await startRun()` ends it as FINISHED at the end of the block. */
+  (options?: StartRunOptions): Promise<Run>;
+}
+
+export interface Tracking {
+  /** Says where runs go; sends nothing. The environment's MLFLOW_TRACKING_URI stands in for it. */
+  readonly setTrackingUri: (uri: string, options?: ConnectOptions) => void;
+  /** The URI that runs go to; throws where there is none. */
+  readonly getTrackingUri: () => string;
+  /** Says where registered models are, if not where the runs are (or MLFLOW_REGISTRY_URI). */
+  readonly setRegistryUri: (uri: string, options?: ConnectOptions) => void;
+  readonly getRegistryUri: () => string;
+  /** The client of the tracking URI, with a method for every endpoint. */
+  readonly getClient: () => Promise<Client>;
+  readonly getRegistryClient: () => Promise<Client>;
+  /** Chooses the experiment of the runs to come, by name; makes it where it is not there. */
+  readonly setExperiment: (name: string) => Promise<Experiment>;
+  readonly startRun: StartRun;
+  /** The run that surrounds the code that asks. */
+  readonly activeRun: () => Run | undefined;
+  readonly logParam: (name: string, value: ParamValue) => Promise<void>;
+  readonly logParams: (params: Readonly<Record<string, ParamValue>>) => Promise<void>;
+  readonly logMetric: (name: string, value: number, options?: MetricOptions) => Promise<void>;
+  readonly logMetrics: (metrics: Readonly<Record<string, number>>, options?: MetricOptions) => Promise<void>;
+  readonly setTag: (name: string, value: ParamValue) => Promise<void>;
+  readonly setTags: (tags: Readonly<Record<string, ParamValue>>) => Promise<void>;
+  readonly logArtifact: Run['logArtifact'];
+  readonly logArtifacts: Run['logArtifacts'];
+  readonly logText: Run['logText'];
+  readonly logDict: Run['logDict'];
+  readonly logTable: Run['logTable'];
+  readonly logImage: Run['logImage'];
+  readonly logFigure: Run['logFigure'];
+  /** Logs a model of the active run, or of `model.run`; registers it where `registeredModelName` says so. */
+  readonly logModel: (model: ModelToLog & { readonly run?: Run }) => Promise<LoggedModelHandle>;
+  /** Registers a model, `runs:/{run}/{path}` or `models:/{model id}`, as the next version of a name, which it makes if need be. */
+  readonly registerModel: (source: string, name: string, options?: RegisterOptions) => Promise<ModelVersion>;
+  /** All runs that match, fetched page by page as they are asked for; of the current experiment where none is named. */
+  readonly searchRuns: (options?: SearchRunsOptions) => AsyncGenerator<RunRecord, void, undefined>;
+  /** Sends what waits in the queues of all open runs. */
+  readonly flush: () => Promise<void>;
+  /** The connections, for what is built on top of this. */
+  readonly connections: { readonly tracking: () => Promise<Connection>; readonly registry: () => Promise<Connection> };
+}
+
+interface Place {
+  readonly uri: string;
+  readonly options: ConnectOptions;
+}
+
+export function createTracking(platform: Platform): Tracking {
+  let tracking: Place | undefined;
+  let registry: Place | undefined;
+  let experimentId: string | undefined;
+  /** *MLflow takes the run of the environment once; a later one is a new run.* */
+  let isRunOfEnvironmentTaken = false;
+  const open = new Set<Run>();
+  const connected = new Map<string, { options: ConnectOptions; connection: Promise<Connection> }>();
+
+  function placeOf(given: Place | undefined, variable: string): Place | undefined {
+    const uri = platform.environment()[variable];
+    return given ?? (uri ? { uri, options: {} } : undefined);
+  }
+
+  function trackingPlace(): Place {
+    const place = placeOf(tracking, 'MLFLOW_TRACKING_URI');
+    if (place === undefined) {
+      throw invalidParameter('There is no tracking URI. Call setTrackingUri, or set MLFLOW_TRACKING_URI.');
+    }
+    return place;
+  }
+
+  const registryPlace = (): Place => placeOf(registry, 'MLFLOW_REGISTRY_URI') ?? trackingPlace();
+
+  /** Connects once for each place; one that failed is tried again. */
+  function connectionTo({ uri, options }: Place): Promise<Connection> {
+    const known = connected.get(uri);
+    if (known?.options === options) return known.connection;
+    const connection = connect(uri, options, platform);
+    connected.set(uri, { options, connection });
+    connection.catch(() => connected.delete(uri));
+    return connection;
+  }
+
+  const connections = {
+    tracking: async () => connectionTo(environmentPlaces(trackingPlace())),
+    registry: async () => connectionTo(environmentPlaces(registryPlace())),
+  };
+
+  /** Places of the environment have one set of options, so that they are connected to once. */
+  const noOptions: ConnectOptions = {};
+  function environmentPlaces(place: Place): Place {
+    return Object.keys(place.options).length === 0 ? { ...place, options: noOptions } : place;
+  }
+
+  async function experimentFor(client: Client, options: StartRunOptions): Promise<string> {
+    if (options.experimentId !== undefined) return options.experimentId;
+    if (options.experimentName !== undefined)
+      return (await experimentNamed(client, options.experimentName)).experiment_id;
+    return experimentId ?? experimentOfEnvironment(client, platform.environment());
+  }
+
+  async function begin(options: StartRunOptions): Promise<Run> {
+    const connection = await connections.tracking();
+    const { client } = connection;
+    const surrounding = platform.activeRun?.current();
+    const runId = options.runId ?? runOfEnvironment(surrounding);
+    if (
+      surrounding !== undefined &&
+      options.nested !== true &&
+      options.parentRunId === undefined &&
+      options.runId === undefined
+    ) {
+      throw new MlflowError(
+        'INVALID_STATE',
+        `The run '${surrounding.runName}' (${surrounding.runId}) surrounds this one. Give { nested: true } to make it a child.`,
+      );
+    }
+    const info =
+      runId === undefined
+        ? await create(client, options, surrounding)
+        : await resume(client, runId, platform.environment());
+    const run = openRun(info, connection, platform, () => {
+      stopWatching?.();
+      open.delete(run);
+    });
+    open.add(run);
+    if (runId !== undefined && options.tags !== undefined) void run.setTags(options.tags);
+    const stopWatching = watchSystem(
+      run,
+      options.systemMetrics ?? flag(platform.environment(), 'MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING', false),
+      platform,
+    );
+    return run;
+  }
+
+  function runOfEnvironment(surrounding: Run | undefined): string | undefined {
+    if (surrounding !== undefined || isRunOfEnvironmentTaken) return undefined;
+    const runId = platform.environment()['MLFLOW_RUN_ID'];
+    isRunOfEnvironmentTaken = Boolean(runId);
+    return runId || undefined;
+  }
+
+  async function create(
+    client: Client,
+    options: StartRunOptions,
+    surrounding: Run | undefined,
+  ): Promise<RunRecord['info']> {
+    const parent = options.parentRunId ?? (options.nested === true ? surrounding?.runId : undefined);
+    const tags: Record<string, ParamValue> = {
+      ...(await platform.sourceTags?.()),
+      ...tagsOfEnvironment(platform.environment()['MLFLOW_RUN_CONTEXT']),
+      ...(options.description === undefined ? {} : { 'mlflow.note.content': options.description }),
+      ...(parent === undefined ? {} : { 'mlflow.parentRunId': parent }),
+      ...options.tags,
+    };
+    const list: RunTag[] = Object.entries(tags).map(([key, value]) => ({ key, value: String(value) }));
+    const { run } = await client.runs.createRun({
+      experiment_id: await experimentFor(client, options),
+      start_time: Date.now(),
+      tags: list,
+      ...(options.runName === undefined ? {} : { run_name: options.runName }),
+      ...(tags['mlflow.user'] === undefined ? {} : { user_id: String(tags['mlflow.user']) }),
+    });
+    return run.info;
+  }
+
+  async function within<T>(options: StartRunOptions, work: (run: Run) => Promise<T> | T): Promise<T> {
+    const run = await begin(options);
+    const act = async (): Promise<T> => work(run);
+    let result: T;
+    try {
+      result = await (platform.activeRun === undefined ? act() : platform.activeRun.within(run, act));
+    } catch (error) {
+      // What the work threw is what the caller must see; what did not arrive besides is a warning.
+      await run.end('FAILED').catch((problem: unknown) => platform.warn(String(problem)));
+      throw error;
+    }
+    await run.end();
+    return result;
+  }
+
+  function surrounding(): Run {
+    const run = platform.activeRun?.current();
+    if (run !== undefined) return run;
+    throw new MlflowError(
+      'INVALID_STATE',
+      'No run surrounds this call. Call it within startRun(async (run) => { … }), or call the method of a run: run.logMetric(…).',
+    );
+  }
+
+  function startRun<T>(
+    first: StartRunOptions | ((run: Run) => Promise<T> | T) = {},
+    work?: (run: Run) => Promise<T> | T,
+  ): Promise<T | Run> {
+    if (typeof first === 'function') return within({}, first);
+    return work === undefined ? begin(first) : within(first, work);
+  }
+
+  return {
+    setTrackingUri(uri, options = {}) {
+      tracking = { uri, options };
+      experimentId = undefined;
+    },
+    getTrackingUri: () => trackingPlace().uri,
+    setRegistryUri(uri, options = {}) {
+      registry = { uri, options };
+    },
+    getRegistryUri: () => registryPlace().uri,
+    getClient: async () => (await connections.tracking()).client,
+    getRegistryClient: async () => (await connections.registry()).client,
+    async setExperiment(name) {
+      const { client } = await connections.tracking();
+      const experiment = await experimentNamed(client, name);
+      experimentId = experiment.experiment_id;
+      return experiment;
+    },
+    startRun,
+    activeRun: () => platform.activeRun?.current(),
+    logParam: (...given) => surrounding().logParam(...given),
+    logParams: (...given) => surrounding().logParams(...given),
+    logMetric: (...given) => surrounding().logMetric(...given),
+    logMetrics: (...given) => surrounding().logMetrics(...given),
+    setTag: (...given) => surrounding().setTag(...given),
+    setTags: (...given) => surrounding().setTags(...given),
+    logArtifact: (...given) => surrounding().logArtifact(...given),
+    logArtifacts: (...given) => surrounding().logArtifacts(...given),
+    logText: (...given) => surrounding().logText(...given),
+    logDict: (...given) => surrounding().logDict(...given),
+    logTable: (...given) => surrounding().logTable(...given),
+    logImage: (...given) => surrounding().logImage(...given),
+    logFigure: (...given) => surrounding().logFigure(...given),
+    async logModel({ run = surrounding(), ...model }) {
+      const logged = await loggedModel(model, run, await connections.tracking(), platform);
+      if (model.registeredModelName === undefined) return logged;
+      const version = await registeredVersion(await connections.registry(), model.registeredModelName, {
+        source: logged.source,
+        runId: run.runId,
+        ...(logged.modelId === undefined ? {} : { modelId: logged.modelId }),
+      });
+      return { ...logged, registeredVersion: version };
+    },
+    async registerModel(source, name, options = {}) {
+      const ofRun = /^runs:\/([^/]+)\/(.+)$/.exec(source);
+      const ofModel = /^models:\/(m-[^/]+)$/.exec(source);
+      return registeredVersion(await connections.registry(), name, {
+        ...options,
+        source,
+        ...(ofRun?.[1] === undefined ? {} : { runId: ofRun[1] }),
+        ...(ofModel?.[1] === undefined ? {} : { modelId: ofModel[1] }),
+      });
+    },
+    async *searchRuns(options = {}) {
+      const { client } = await connections.tracking();
+      const named = await Promise.all(
+        (options.experimentNames ?? []).map(
+          async (experiment_name) =>
+            (await client.experiments.getExperimentByName({ experiment_name })).experiment.experiment_id,
+        ),
+      );
+      const given = [...(options.experimentIds ?? []), ...named];
+      yield* client.runs.searchRuns.all(
+        {
+          experiment_ids: given.length > 0 ? given : [await experimentFor(client, {})],
+          max_results: options.pageSize ?? 1_000,
+          ...(options.filter === undefined ? {} : { filter: options.filter }),
+          ...(options.orderBy === undefined ? {} : { order_by: [...options.orderBy] }),
+          ...(options.viewType === undefined ? {} : { run_view_type: options.viewType }),
+        },
+        options.signal === undefined ? {} : { signal: options.signal },
+      );
+    },
+    async flush() {
+      await Promise.all([...open].map((run) => run.wait()));
+    },
+    connections,
+  };
+}
+
+async function resume(
+  client: Client,
+  runId: string,
+  environment: ReturnType<Platform['environment']>,
+): Promise<RunRecord['info']> {
+  const { run } = await client.runs.getRun({ run_id: runId });
+  if (run.info.lifecycle_stage !== 'active') {
+    throw new MlflowError('INVALID_STATE', `The run ${runId} is deleted. Restore it to go on with it.`);
+  }
+  // *The platform of a job keeps the status of its run.*
+  if (!isStatusForeign(environment, runId)) await client.runs.updateRun({ run_id: runId, status: 'RUNNING' });
+  return run.info;
+}
+
+/** *MLFLOW_RUN_CONTEXT: a JSON object of tags.* */
+function tagsOfEnvironment(text: string | undefined): Record<string, string> {
+  if (!text) return {};
+  try {
+    return Object.fromEntries(Object.entries(JSON.parse(text) as object).map(([key, value]) => [key, String(value)]));
+  } catch {
+    throw invalidParameter('MLFLOW_RUN_CONTEXT must be a JSON object of tags.');
+  }
+}
