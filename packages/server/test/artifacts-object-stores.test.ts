@@ -11,8 +11,11 @@ const root = '/api/2.0/mlflow-artifacts/artifacts';
 describe.each(['Azure', 'S3'])('the proxy over %s', (name) => {
   const undo = new AsyncDisposableStack();
   let server: ArtifactServer;
+  /** What happens between a file's being found and its being read. */
+  let afterOpening: (() => Promise<unknown>) | undefined;
   beforeAll(async () => {
-    server = undo.use(await anArtifactServer({ store: await (name === 'S3' ? inS3(undo) : inAzure(undo)) }));
+    const store = await (name === 'S3' ? inS3(undo) : inAzure(undo));
+    server = undo.use(await anArtifactServer({ store: interrupted(store, async () => await afterOpening?.()) }));
   });
   afterAll(() => undo.disposeAsync());
 
@@ -40,6 +43,20 @@ describe.each(['Azure', 'S3'])('the proxy over %s', (name) => {
     });
   });
 
+  test('answers with an error where the file is replaced or removed before its first byte was sent', async () => {
+    const path = `${root}/0/changing`;
+    await send(server, 'PUT', path, { body: 'old' });
+    afterOpening = () => send(server, 'PUT', path, { body: 'new' });
+    const replaced = await send(server, 'GET', path);
+    expect(replaced).toMatchObject({ status: 503, json: { error_code: 'TEMPORARILY_UNAVAILABLE' } });
+    expect(replaced.headers).not.toHaveProperty('etag');
+    expect(replaced.headers).not.toHaveProperty('content-disposition');
+    afterOpening = () => send(server, 'DELETE', path);
+    expect(await send(server, 'GET', path)).toMatchObject({ status: 503 });
+    afterOpening = undefined;
+    expect(await send(server, 'GET', path)).toMatchObject({ status: 404 });
+  });
+
   test('keeps workspaces apart, and nothing leads out of one', async () => {
     await send(server, 'PUT', `${root}/secret.txt`, { body: 'secret' });
     const second = { 'x-workspace': 'second' };
@@ -53,6 +70,19 @@ describe.each(['Azure', 'S3'])('the proxy over %s', (name) => {
     expect(await send(server, 'GET', `${root}/secret.txt`)).toMatchObject({ status: 200, text: 'secret' });
   });
 });
+
+/** The same store, in which something happens after each opening of a file. */
+function interrupted(store: ArtifactStore, happening: () => Promise<unknown>): ArtifactStore {
+  return {
+    ...store,
+    async open(path) {
+      const file = await store.open(path);
+      await happening();
+      return file;
+    },
+    within: (folder) => interrupted(store.within(folder), happening),
+  };
+}
 
 async function inS3(undo: AsyncDisposableStack): Promise<ArtifactStore> {
   const s3 = undo.use(await startS3Server());

@@ -99,20 +99,27 @@ function discardRest({ raw }: FastifyRequest): void {
   raw.resume();
 }
 
+/** The head goes with the first bytes: a store that fails before it has sent any is answered for as any error is. */
 async function send(reply: FastifyReply, { status, headers, sendTo }: Download): Promise<FastifyReply> {
-  reply.code(status).headers(headers);
-  if (sendTo === undefined) return reply.send();
-  reply.hijack();
   const { raw } = reply;
-  raw.writeHead(status, reply.getHeaders() as OutgoingHttpHeaders);
+  const begin = (): void => {
+    reply.hijack();
+    raw.writeHead(status, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...headers });
+  };
   try {
-    await sendTo((piece) => written(raw, piece));
-    raw.end();
+    await sendTo?.((piece) => {
+      if (!raw.headersSent) begin();
+      return written(raw, piece);
+    });
   } catch (error) {
+    if (!raw.headersSent) throw error;
     // The status is on its way already; what tells the client is a body that ends too early.
     if (!raw.destroyed) reply.log.error({ err: error }, 'a download failed');
     raw.destroy();
+    return reply;
   }
+  if (!raw.headersSent) return reply.code(status).headers(headers).send();
+  raw.end();
   return reply;
 }
 
