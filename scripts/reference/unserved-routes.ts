@@ -31,16 +31,6 @@ export const unservedRoutes: readonly UnservedRoutes[] = [
   { feature: 'webhooks', paths: ['/api/2.0/mlflow/webhooks/…'], effect: 'Their calls fail.' },
   { feature: 'AI gateway', paths: ['/api/3.0/mlflow/gateway/…'], effect: 'Its calls fail.' },
   {
-    feature: 'multipart and presigned transfers of artifacts',
-    paths: [
-      '/api/2.0/mlflow-artifacts/mpu/…',
-      '/api/2.0/mlflow-artifacts/presigned/…',
-      '/api/2.0/mlflow/artifacts/presigned-upload-url',
-      '/api/2.0/mlflow/artifacts/presigned-download-url',
-    ],
-    effect: 'None: the server says that it has none, and files go through it in one piece.',
-  },
-  {
     feature: "MLflow's web pages",
     paths: ['/static-files/…', '/graphql'],
     effect: '`/` shows how to connect instead.',

@@ -9,8 +9,8 @@ export const FileInfo = Type.Object({
 });
 export type FileInfo = Static<typeof FileInfo>;
 
-const readRuns = ['experiments/runs/read', 'jobs/read', 'metadata/artifacts/read'] as const;
-const writeRuns = ['experiments/runs/write', 'jobs/write', 'metadata/artifacts/write'] as const;
+export const readRuns = ['experiments/runs/read', 'jobs/read', 'metadata/artifacts/read'] as const;
+export const writeRuns = ['experiments/runs/write', 'jobs/write', 'metadata/artifacts/write'] as const;
 
 export const artifacts = {
   listArtifacts: endpoint({
