@@ -8,11 +8,6 @@ export interface UnservedRoutes {
 
 export const unservedRoutes: readonly UnservedRoutes[] = [
   {
-    feature: 'files of model versions, by the version',
-    paths: ['/model-versions/get-artifact'],
-    effect: 'None: clients ask for the location of a version and get its files there.',
-  },
-  {
     feature: 'traces, assessments, issues',
     paths: ['/api/2.0/mlflow/traces/…', '/api/3.0/mlflow/traces/…', '/api/3.0/mlflow/issues/…', '/v1/traces'],
     effect: 'Tracing is not stored; clients say so in a warning and go on.',

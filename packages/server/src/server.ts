@@ -30,7 +30,7 @@ import { loggedModelHandlers } from './logged-models/logged-model-handlers.ts';
 import { findModel, getModel } from './logged-models/logged-model-store.ts';
 import { openMetricStore } from './metric-store/metric-store.ts';
 import { historyHandlers } from './model-registry/history-handlers.ts';
-import { modelVersionHandlers } from './model-registry/model-version-handlers.ts';
+import { findVersionFiles, modelVersionHandlers } from './model-registry/model-version-handlers.ts';
 import { registeredModelHandlers } from './model-registry/registered-model-handlers.ts';
 import { experimentRuns } from './runs/experiment-runs.ts';
 import { metricHandlers } from './runs/metric-handlers.ts';
@@ -118,6 +118,8 @@ export async function createServer(settings: Settings, options: ServerOptions = 
       findRun: (workspace: WorkspaceRef, runId: string) => getRun(engine.db, workspace.workspaceId, runId),
       findModel: (workspace: WorkspaceRef, modelId: string) =>
         getModel(engine.db, workspace.workspaceId, { modelId, deleted: 'hidden' }),
+      findVersion: (workspace: WorkspaceRef, name: string, version: string) =>
+        findVersionFiles(engine, workspace.workspaceId, { name, version }),
     };
 
     const registry = {

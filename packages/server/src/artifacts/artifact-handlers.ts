@@ -10,6 +10,8 @@ export interface ArtifactRoom extends ArtifactPlaces {
   findRun(workspace: WorkspaceRef, runId: string): Promise<{ readonly artifact_uri: string }>;
   /** The same for a logged model. */
   findModel(workspace: WorkspaceRef, modelId: string): Promise<{ readonly artifact_uri: string }>;
+  /** The same for a version of a registered model. */
+  findVersion(workspace: WorkspaceRef, name: string, version: string): Promise<{ readonly artifact_uri: string }>;
 }
 
 export function artifactHandlers(room: ArtifactRoom): Handlers<typeof artifacts> {

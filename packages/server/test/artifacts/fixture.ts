@@ -31,7 +31,7 @@ export interface ArtifactServer extends AsyncDisposable {
   readonly outside: string;
   readonly destination: string;
   readonly localRoot: string;
-  /** Artifact URIs by run id, of the first workspace. */
+  /** Artifact URIs by id of a run or a model, or by name and version, of the first workspace. */
   readonly runs: Map<string, string>;
   /** The actions that were asked for, in the order of the requests. */
   readonly decided: (readonly string[])[];
@@ -64,9 +64,8 @@ export async function anArtifactServer(
       if (uri === undefined) throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Run with id=${runId} not found`);
       return { artifact_uri: uri };
     },
-    async findModel(_workspace, modelId) {
-      throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Logged model with ID '${modelId}' not found.`);
-    },
+    findModel: (workspace, modelId) => room.findRun(workspace, modelId),
+    findVersion: (workspace, name, version) => room.findRun(workspace, `${name}/${version}`),
   };
   const decided: (readonly string[])[] = [];
   const app = Fastify({
