@@ -60,10 +60,9 @@ export function endpointsPage(root: string): string {
 
 /** Handlers of routes that no group of the contract has. */
 const besideHandlers: Readonly<Record<string, string>> = {
-  downloadArtifact: 'packages/server/src/artifacts/artifact-transfers.ts',
-  uploadArtifact: 'packages/server/src/artifacts/artifact-transfers.ts',
-  downloadModelFile: 'packages/server/src/artifacts/artifact-transfers.ts',
-  getArtifactOfRun: 'packages/server/src/artifacts/artifact-transfers.ts',
+  ...Object.fromEntries(
+    Object.keys(transfers).map((name) => [name, 'packages/server/src/artifacts/artifact-transfers.ts']),
+  ),
   welcomePage: 'packages/server/src/http/welcome-page.ts',
   ...Object.fromEntries(
     ['getHealth', 'getLive', 'getReady', 'getVersion', 'getMetrics'].map((name) => [
@@ -74,7 +73,6 @@ const besideHandlers: Readonly<Record<string, string>> = {
 };
 
 const actionsOfPlain: Readonly<Record<string, readonly string[]>> = {
-  getArtifactOfRun: transfers.downloadArtifact.actions,
   getMetrics: scrapeMetrics.actions,
 };
 

@@ -8,11 +8,6 @@ export interface UnservedRoutes {
 
 export const unservedRoutes: readonly UnservedRoutes[] = [
   {
-    feature: 'files of model versions, by the version',
-    paths: ['/model-versions/get-artifact'],
-    effect: 'None: clients ask for the location of a version and get its files there.',
-  },
-  {
     feature: 'traces, assessments, issues',
     paths: ['/api/2.0/mlflow/traces/…', '/api/3.0/mlflow/traces/…', '/api/3.0/mlflow/issues/…', '/v1/traces'],
     effect: 'Tracing is not stored; clients say so in a warning and go on.',
@@ -30,16 +25,6 @@ export const unservedRoutes: readonly UnservedRoutes[] = [
   },
   { feature: 'webhooks', paths: ['/api/2.0/mlflow/webhooks/…'], effect: 'Their calls fail.' },
   { feature: 'AI gateway', paths: ['/api/3.0/mlflow/gateway/…'], effect: 'Its calls fail.' },
-  {
-    feature: 'multipart and presigned transfers of artifacts',
-    paths: [
-      '/api/2.0/mlflow-artifacts/mpu/…',
-      '/api/2.0/mlflow-artifacts/presigned/…',
-      '/api/2.0/mlflow/artifacts/presigned-upload-url',
-      '/api/2.0/mlflow/artifacts/presigned-download-url',
-    ],
-    effect: 'None: the server says that it has none, and files go through it in one piece.',
-  },
   {
     feature: "MLflow's web pages",
     paths: ['/static-files/…', '/graphql'],

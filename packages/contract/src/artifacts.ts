@@ -9,8 +9,8 @@ export const FileInfo = Type.Object({
 });
 export type FileInfo = Static<typeof FileInfo>;
 
-const readRuns = ['experiments/runs/read', 'jobs/read', 'metadata/artifacts/read'] as const;
-const writeRuns = ['experiments/runs/write', 'jobs/write', 'metadata/artifacts/write'] as const;
+export const readRuns = ['experiments/runs/read', 'jobs/read', 'metadata/artifacts/read'] as const;
+export const writeRuns = ['experiments/runs/write', 'jobs/write', 'metadata/artifacts/write'] as const;
 
 export const artifacts = {
   listArtifacts: endpoint({
@@ -54,10 +54,12 @@ export const artifacts = {
  */
 export interface Transfer {
   readonly summary: string;
-  readonly method: 'GET' | 'PUT';
+  readonly method: 'GET' | 'PUT' | 'POST';
   readonly path: string;
   /** Default: `['/api', '/ajax-api']`. */
   readonly prefixes?: readonly string[];
+  /** The fields of the query. */
+  readonly query?: readonly string[];
   readonly actions: readonly [string, ...string[]];
 }
 
@@ -65,6 +67,8 @@ export interface Transfer {
 export function transferRoutes({ method, path, prefixes = ['/api', '/ajax-api'] }: Transfer): Route[] {
   return prefixes.map((prefix) => ({ method, path: prefix + path }));
 }
+
+const readVersions = ['models/read', 'models/versions/read'] as const;
 
 export const transfers = {
   downloadArtifact: {
@@ -79,11 +83,50 @@ export const transfers = {
     path: '/2.0/mlflow-artifacts/artifacts/{*artifact_path}',
     actions: writeRuns,
   },
+  downloadRunFile: {
+    summary: "Download a file of a run's artifacts; takes Range, If-None-Match and If-Range.",
+    method: 'GET',
+    path: '/get-artifact',
+    prefixes: [''],
+    query: ['run_id', 'run_uuid', 'path'],
+    actions: readRuns,
+  },
+  uploadRunFile: {
+    summary: 'Upload a file of at most 10 MB to the artifacts of a run; the body is the file.',
+    method: 'POST',
+    path: '/2.0/mlflow/upload-artifact',
+    prefixes: ['/ajax-api'],
+    query: ['run_uuid', 'path'],
+    actions: writeRuns,
+  },
   downloadModelFile: {
     summary: 'Download a file of a logged model, `artifact_file_path`; takes Range, If-None-Match and If-Range.',
     method: 'GET',
     path: '/2.0/mlflow/logged-models/{model_id}/artifacts/files',
     prefixes: ['/ajax-api'],
+    query: ['artifact_file_path'],
     actions: readRuns,
+  },
+  downloadVersionFile: {
+    summary: 'Download a file of a version of a registered model; takes Range, If-None-Match and If-Range.',
+    method: 'GET',
+    path: '/model-versions/get-artifact',
+    prefixes: [''],
+    query: ['name', 'version', 'path'],
+    actions: readVersions,
+  },
+  downloadArchive: {
+    summary: 'Download a folder of the artifacts of a run or a logged model as a zip archive.',
+    method: 'GET',
+    path: '/2.0/lazuli/artifacts/archive',
+    query: ['run_id', 'model_id', 'path'],
+    actions: readRuns,
+  },
+  downloadVersionArchive: {
+    summary: 'Download a folder of a version of a registered model as a zip archive.',
+    method: 'GET',
+    path: '/2.0/lazuli/model-versions/archive',
+    query: ['name', 'version', 'path'],
+    actions: readVersions,
   },
 } as const satisfies Record<string, Transfer>;

@@ -1,6 +1,7 @@
 /** The wire of MLflow's tracking API, and Lazuli's own surface beside it, as values. */
 import { apiTokens } from './api-tokens.ts';
 import { artifacts } from './artifacts.ts';
+import { directTransfers } from './direct-transfers.ts';
 import { experiments } from './experiments.ts';
 import { loggedModels } from './logged-models.ts';
 import { metrics } from './metrics.ts';
@@ -21,6 +22,7 @@ export const contract = {
   modelVersions,
   registryHistory,
   artifacts,
+  directTransfers,
   workspaces,
   serverInfo,
   apiTokens,
@@ -64,6 +66,7 @@ export {
   LoggedModelTag,
 } from './logged-models.ts';
 export { artifacts, FileInfo, transferRoutes, transfers } from './artifacts.ts';
+export { directTransfers, MultipartUploadCredential, MultipartUploadPart } from './direct-transfers.ts';
 export { RegisteredModel, registeredModels } from './registered-models.ts';
 export { ModelTag, ModelVersion, modelVersions } from './model-versions.ts';
 export { RegistryAssignment, RegistryChange, registryHistory, type ChangeKind } from './registry-history.ts';

@@ -137,13 +137,14 @@ function endpointOperation({ tag, name, index, route, definition, schemaOf }: En
 
 function transferOperation(transfer: Transfer, operationId: string, route: Route): Operation {
   const bytes = { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } };
-  const isUpload = transfer.method === 'PUT';
+  const isUpload = transfer.method !== 'GET';
+  const query = (transfer.query ?? []).map((name) => ({ name, in: 'query', schema: { type: 'string' } }));
   return {
     operationId,
     summary: transfer.summary,
     tags: ['artifacts'],
     'x-actions': transfer.actions,
-    parameters: [...pathParameters(route.path).map(pathParameter), workspaceHeader],
+    parameters: [...pathParameters(route.path).map(pathParameter), ...query, workspaceHeader],
     ...(isUpload ? { requestBody: { required: true, content: bytes } } : {}),
     responses: isUpload
       ? { '200': { description: 'The file is stored.' }, default: errorAnswer }
@@ -296,26 +297,6 @@ export const plainRoutes: readonly PlainRoute[] = [
       'x-actions': scrapeMetrics.actions,
       parameters: [],
       responses: { '200': textAnswer('The metrics.'), default: errorAnswer },
-    },
-  },
-  {
-    route: { method: 'GET', path: '/get-artifact' },
-    operation: {
-      operationId: 'getArtifactOfRun',
-      summary: "Download a file of a run's artifacts.",
-      tags: ['artifacts'],
-      parameters: [
-        ...['run_id', 'run_uuid', 'path'].map((name) => ({ name, in: 'query', schema: { type: 'string' } })),
-        workspaceHeader,
-      ],
-      responses: {
-        '200': {
-          description: 'The file.',
-          content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
-        },
-        '206': { description: 'A part of it.' },
-        default: errorAnswer,
-      },
     },
   },
 ];

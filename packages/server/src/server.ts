@@ -1,6 +1,5 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
 import { pino, type Logger } from 'pino';
 import { createAuthenticator } from './access/authenticate.ts';
@@ -10,9 +9,12 @@ import { openOfflineTokens, type OfflineTokens } from './access/offline-tokens.t
 import { tokenHandlers } from './access/token-handlers.ts';
 import { checkLocation, experimentLocation } from './artifact-store/artifact-location.ts';
 import { folderPath } from './artifact-store/artifact-path.ts';
+import { openRoot, pathBelow } from './artifact-store/artifact-root.ts';
 import { openStore } from './artifact-store/open-store.ts';
+import { directOf } from './artifacts/artifact-folders.ts';
 import { artifactHandlers, listFolder } from './artifacts/artifact-handlers.ts';
 import { artifactTransfers } from './artifacts/artifact-transfers.ts';
+import { directTransferHandlers } from './artifacts/direct-transfer-handlers.ts';
 import { createChangeWatch } from './database/change-watch.ts';
 import type { Db, Engine } from './database/engine.ts';
 import type { DatabaseStatus, SchemaStep } from './database/database-status.ts';
@@ -28,7 +30,7 @@ import { loggedModelHandlers } from './logged-models/logged-model-handlers.ts';
 import { findModel, getModel } from './logged-models/logged-model-store.ts';
 import { openMetricStore } from './metric-store/metric-store.ts';
 import { historyHandlers } from './model-registry/history-handlers.ts';
-import { modelVersionHandlers } from './model-registry/model-version-handlers.ts';
+import { findVersionFiles, modelVersionHandlers } from './model-registry/model-version-handlers.ts';
 import { registeredModelHandlers } from './model-registry/registered-model-handlers.ts';
 import { experimentRuns } from './runs/experiment-runs.ts';
 import { metricHandlers } from './runs/metric-handlers.ts';
@@ -64,6 +66,8 @@ export interface ServerOptions {
   readonly logger?: Logger;
   /** The metrics of the other processes behind the same port; a scrape of this one then answers for all of them. */
   readonly otherMetrics?: () => Promise<readonly MetricsSnapshot[]>;
+  /** Where the credentials of object stores are looked for; default: the environment of the process. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 /** Puts a server together: opens what lives, builds the handlers, returns what can listen. Whoever creates it closes it. */
@@ -80,14 +84,16 @@ export async function createServer(settings: Settings, options: ServerOptions = 
   try {
     const metricStore = await openMetricStore(engine);
     const handles = createRunHandles();
-    const store = await openStore({
-      destination: settings.artifactsDestination,
-      staleBefore: now() - staleUploadMs,
-      environment: process.env,
-    });
-    const places = { store, localRoots: localRootsOf(settings) };
+    const { environment = process.env } = options;
+    const staleBefore = now() - staleUploadMs;
+    const store = await openStore({ destination: settings.artifactsDestination, staleBefore, environment });
+    const roots = await Promise.all(
+      rootsOf(settings).map((destination) => openRoot({ destination, staleBefore, environment })),
+    );
+    const places = { store, roots, directTransfers: settings.directTransfers };
+    const isInRoot = (location: string): boolean => roots.some(({ place }) => pathBelow(place, location) !== undefined);
     const checkArtifactRoot = (root: string): string =>
-      checkLocation(root, { workingDirectory: process.cwd(), ownHosts: [] });
+      checkLocation(root, { workingDirectory: process.cwd(), ownHosts: [], isInRoot });
     const locationFor = (asked: string | undefined, workspace: WorkspaceRef, experimentId: number): string =>
       asked === undefined || asked === ''
         ? experimentLocation(
@@ -112,6 +118,8 @@ export async function createServer(settings: Settings, options: ServerOptions = 
       findRun: (workspace: WorkspaceRef, runId: string) => getRun(engine.db, workspace.workspaceId, runId),
       findModel: (workspace: WorkspaceRef, modelId: string) =>
         getModel(engine.db, workspace.workspaceId, { modelId, deleted: 'hidden' }),
+      findVersion: (workspace: WorkspaceRef, name: string, version: string) =>
+        findVersionFiles(engine, workspace.workspaceId, { name, version }),
     };
 
     const registry = {
@@ -143,6 +151,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
         modelVersions: modelVersionHandlers(registry),
         registryHistory: historyHandlers(registry),
         artifacts: artifactHandlers(artifactRoom),
+        directTransfers: directTransferHandlers(artifactRoom),
         workspaces: workspaceHandlers({
           engine,
           now,
@@ -157,7 +166,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
           },
           removeFiles: ({ guid }) => store.remove(folderPath(guid)),
         }),
-        serverInfo: serverInfoHandlers(),
+        serverInfo: serverInfoHandlers({ isDirect: directOf(places, store) !== undefined }),
         apiTokens: tokenHandlers({ engine, now, authenticator }),
       },
       transfers: artifactTransfers(artifactRoom),
@@ -274,10 +283,9 @@ function poolOptions(
   return { url, size: databasePoolSize, preparedStatements: databasePreparedStatements };
 }
 
-/** The local folders that the operator has named as artifact roots: the only ones that the server reads. */
-function localRootsOf({ defaultArtifactRoot }: Settings): string[] {
-  if (defaultArtifactRoot.startsWith('file:')) return [fileURLToPath(defaultArtifactRoot)];
-  return defaultArtifactRoot.startsWith('/') ? [defaultArtifactRoot] : [];
+/** What the operator has named as places of artifacts beside the proxy's. */
+function rootsOf({ defaultArtifactRoot, artifactRoots }: Settings): readonly string[] {
+  return defaultArtifactRoot.startsWith('mlflow-artifacts:') ? artifactRoots : [defaultArtifactRoot, ...artifactRoots];
 }
 
 function portOf(app: FastifyInstance): number {

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { invalidParameter, limits } from '@lazuli/contract';
+import { asClientsWriteIt } from '../settings/store-location.ts';
 import { checkLayer, decodeLayer, folderPath, type ArtifactPath } from './artifact-path.ts';
 
 /**
@@ -7,7 +8,7 @@ import { checkLayer, decodeLayer, folderPath, type ArtifactPath } from './artifa
  *
  * A client may name any location when it creates an experiment, because clients write to `s3:` or a shared disk
  * themselves. The server stores the text and opens none of it: only `mlflow-artifacts:` leads to files that it serves,
- * and local folders that its operator has configured. Nothing in this file touches a disk or a network.
+ * and the roots that its operator has configured. Nothing in this file touches a disk or a network.
  */
 export type ArtifactLocation =
   /** Served by this server, below the workspace's own folder. */
@@ -27,6 +28,8 @@ export interface LocationRules {
   readonly workingDirectory: string;
   /** `host` or `host:port` that stand for this server in `mlflow-artifacts://host/…`. */
   readonly ownHosts: readonly string[];
+  /** Whether a location lies where the operator lets the server go: the host that it names is then no stranger. */
+  readonly isInRoot?: (location: string) => boolean;
 }
 
 /** The location to store for the `artifact_location` that a client gave. */
@@ -44,8 +47,8 @@ export function checkLocation(given: string, rules: LocationRules): string {
   }
   if (uri.scheme === 'runs') throw invalidParameter(`Artifact location cannot be a runs:/ URI. Given: '${given}'`);
   if (uri.scheme?.length === 1) throw invalidLocation('a Windows path means nothing on this server');
-  checkHost(uri, rules.ownHosts);
-  const resolved = resolveRelative(given, uri, rules.workingDirectory);
+  if (rules.isInRoot?.(given) !== true) checkHost(uri, rules.ownHosts);
+  const resolved = asClientsWriteIt(resolveRelative(given, uri, rules.workingDirectory));
   if (resolved.length > maxLength) throw tooLong();
   // What cannot be read back later is refused now, while there is somebody to tell.
   describeLocation(runArtifactUri(resolved, 'run'));

@@ -20,6 +20,7 @@ import { folderPath, invalidPath } from './artifact-path.ts';
 import type { ArtifactStore } from './artifact-store.ts';
 import { objectStore, replacedMeanwhile, type DirectRequests, type ObjectBucket } from './object-store.ts';
 import type { S3Place } from '../settings/store-location.ts';
+import { partUrls } from './s3-part-urls.ts';
 import { partSize, partsOf, sendParts } from './upload-parts.ts';
 
 /**
@@ -186,18 +187,21 @@ function directRequests(client: S3Client, at: (key: string) => ObjectAt): Direct
     signedUpload: (key, expiresIn) => signed(getSignedUrl(client, new PutObjectCommand(at(key)), { expiresIn })),
     async createUpload(key, count, expiresIn) {
       const { UploadId = '' } = await client.send(new CreateMultipartUploadCommand(at(key)));
-      const parts = Array.from({ length: count }, (_, index) => {
-        const command = new UploadPartCommand({ ...at(key), UploadId, PartNumber: index + 1 });
-        return signed(getSignedUrl(client, command, { expiresIn }));
-      });
-      return { uploadId: UploadId, parts: await Promise.all(parts) };
+      const urls = await partUrls(client, { ...at(key), UploadId }, { count, expiresIn });
+      const parts = urls.map((url) => ({ url, headers: {} }));
+      return { uploadId: UploadId, parts };
     },
     async completeUpload(key, UploadId, parts) {
       const Parts = parts.map(({ number, etag }) => ({ PartNumber: number, ETag: etag }));
       await client.send(new CompleteMultipartUploadCommand({ ...at(key), UploadId, MultipartUpload: { Parts } }));
     },
     async abortUpload(key, UploadId) {
-      await client.send(new AbortMultipartUploadCommand({ ...at(key), UploadId }));
+      try {
+        await client.send(new AbortMultipartUploadCommand({ ...at(key), UploadId }));
+      } catch (error) {
+        // What is not there has been given up already.
+        if (!(error instanceof Error && error.name === 'NoSuchUpload')) throw error;
+      }
     },
   };
 }

@@ -1,28 +1,32 @@
-import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { MlflowError, invalidParameter } from '@lazuli/contract';
 import type { WorkspaceRef } from '../access/caller.ts';
 import { describeLocation } from '../artifact-store/artifact-location.ts';
-import { folderPath, joinPaths, rootPath, type ArtifactPath } from '../artifact-store/artifact-path.ts';
-import type { ArtifactStore, ReadableArtifacts } from '../artifact-store/artifact-store.ts';
-import { openLocalReader } from '../artifact-store/local-folder-reader.ts';
+import { folderPath, rootPath, segmentsOf, type ArtifactPath } from '../artifact-store/artifact-path.ts';
+import { pathBelow, type ArtifactRoot } from '../artifact-store/artifact-root.ts';
+import type { ArtifactStore, DirectTransfers, ReadableArtifacts } from '../artifact-store/artifact-store.ts';
 
 /**
  * Which files belong to whom. Every workspace has a folder of its own, named by its GUID, in the proxied store and in
- * each local root; a request only ever sees what lies below the folder of the workspace that it addresses.
+ * each root; a request only ever sees what lies below such a folder of the workspace that it addresses.
  */
 export interface ArtifactPlaces {
   /** Where `mlflow-artifacts:` leads to, for all workspaces together. */
   readonly store: ArtifactStore;
   /**
-   * Absolute local folders that the operator has configured as default artifact roots. A local location elsewhere came
-   * from a client and is never read: *an experiment at `/etc` would list the server's disk*.
+   * Further places that the operator has named. A location elsewhere came from a client and is never touched: *an
+   * experiment at `/etc` would list the server's disk*, and a bucket of somebody else would be asked with our credentials.
    */
-  readonly localRoots: readonly string[];
+  readonly roots: readonly ArtifactRoot[];
+  /** Whether clients are sent to a store that signs requests. */
+  readonly directTransfers: 'on' | 'off';
 }
 
 export interface ArtifactFolder {
   readonly files: ReadableArtifacts;
   readonly folder: ArtifactPath;
+  readonly direct: DirectTransfers | undefined;
+  /** The same files to be written; a local root is opened for that only where it is needed. */
+  writable(): Promise<ArtifactStore>;
 }
 
 /** The folder that the proxy serves for a workspace. */
@@ -32,37 +36,47 @@ export function workspaceFolder({ store }: ArtifactPlaces, workspace: WorkspaceR
   return store.within(folder);
 }
 
-/** The folder that an artifact URI of a workspace's run stands for, where the server can read it. */
+/** The folder that an artifact URI of a workspace's run stands for, where the server can reach it. */
 export async function folderOfUri(
   places: ArtifactPlaces,
   workspace: WorkspaceRef,
   uri: string,
 ): Promise<ArtifactFolder> {
   const location = describeLocation(uri);
-  switch (location.kind) {
-    case 'proxied':
-      return { files: workspaceFolder(places, workspace), folder: location.path };
-    case 'local':
-      return await localFolder(places.localRoots, workspace, location.path);
-    case 'remote':
-      throw new MlflowError(
-        'NOT_IMPLEMENTED',
-        `The server does not read artifacts in '${location.scheme}:' locations; clients reach them directly.`,
-      );
+  if (location.kind === 'proxied') {
+    const files = workspaceFolder(places, workspace);
+    return { files, folder: location.path, direct: directOf(places, files), writable: async () => files };
   }
+  for (const root of places.roots) {
+    const folder = pathBelow(root.place, uri);
+    if (folder === undefined || !isOwn(folder, workspace)) continue;
+    const files = await root.read();
+    return { files, folder, direct: directOf(places, files), writable: () => root.write() };
+  }
+  if (location.kind === 'local') {
+    throw invalidParameter(
+      'The artifacts of this run lie in a local folder outside of the configured artifact roots, which the server does not read.',
+    );
+  }
+  throw new MlflowError(
+    'NOT_IMPLEMENTED',
+    `The server does not read artifacts in '${location.scheme}:' locations outside of the configured artifact roots; clients reach them directly.`,
+  );
 }
 
-async function localFolder(roots: readonly string[], workspace: WorkspaceRef, path: string): Promise<ArtifactFolder> {
-  for (const root of roots) {
-    const own = resolve(root, workspace.guid);
-    const below = relative(own, path);
-    if (!isAbsolute(path) || isAbsolute(below) || below.split(sep)[0] === '..') continue;
-    return {
-      files: await openLocalReader(root),
-      folder: joinPaths(folderPath(workspace.guid), folderPath(below)),
-    };
-  }
-  throw invalidParameter(
-    'The artifacts of this run lie in a local folder outside of the configured artifact roots, which the server does not read.',
-  );
+export function directOf(
+  { directTransfers }: ArtifactPlaces,
+  files: ReadableArtifacts & Pick<ArtifactStore, 'direct'>,
+): DirectTransfers | undefined {
+  return directTransfers === 'on' ? files.direct : undefined;
+}
+
+const guidForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/**
+ * Whether a folder of a root is a workspace's: the first segment of it that is a GUID is the workspace's. What lies in
+ * front, such as the root of a team, may change; folders that hold those of several workspaces belong to none.
+ */
+function isOwn(folder: ArtifactPath, { guid }: WorkspaceRef): boolean {
+  return segmentsOf(folder).find((segment) => guidForm.test(segment)) === guid;
 }

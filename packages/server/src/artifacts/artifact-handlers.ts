@@ -1,5 +1,5 @@
 import { missing, type artifacts, type FileInfo } from '@lazuli/contract';
-import type { Handler, WorkspaceRef } from '../access/caller.ts';
+import type { Handlers, WorkspaceRef } from '../access/caller.ts';
 import { folderPath, invalidPath, joinPaths, rootPath, type ArtifactPath } from '../artifact-store/artifact-path.ts';
 import type { ArtifactEntry } from '../artifact-store/artifact-store.ts';
 import { folderOfUri, workspaceFolder, type ArtifactPlaces } from './artifact-folders.ts';
@@ -10,11 +10,11 @@ export interface ArtifactRoom extends ArtifactPlaces {
   findRun(workspace: WorkspaceRef, runId: string): Promise<{ readonly artifact_uri: string }>;
   /** The same for a logged model. */
   findModel(workspace: WorkspaceRef, modelId: string): Promise<{ readonly artifact_uri: string }>;
+  /** The same for a version of a registered model. */
+  findVersion(workspace: WorkspaceRef, name: string, version: string): Promise<{ readonly artifact_uri: string }>;
 }
 
-type ArtifactHandlers = { readonly [Name in keyof typeof artifacts]: Handler<(typeof artifacts)[Name]> };
-
-export function artifactHandlers(room: ArtifactRoom): ArtifactHandlers {
+export function artifactHandlers(room: ArtifactRoom): Handlers<typeof artifacts> {
   return {
     async listArtifacts({ run_id, run_uuid, path, page_token }, { workspace }) {
       const runId = run_id || run_uuid;

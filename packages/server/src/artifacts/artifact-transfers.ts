@@ -1,21 +1,35 @@
-import { missing, MlflowError } from '@lazuli/contract';
-import type { Caller } from '../access/caller.ts';
+import { invalidParameter, missing, MlflowError } from '@lazuli/contract';
+import type { Caller, WorkspaceRef } from '../access/caller.ts';
 import { filePath, folderPath, joinPaths, rootPath, type ArtifactPath } from '../artifact-store/artifact-path.ts';
 import type { OpenArtifact, ReadableArtifacts, TakeBytes } from '../artifact-store/artifact-store.ts';
 import { isFolder } from '../artifact-store/storage-error.ts';
+import { folderArchive } from './folder-archive.ts';
 import { folderOfUri, workspaceFolder } from './artifact-folders.ts';
 import type { ArtifactRoom } from './artifact-handlers.ts';
 import { requestedRange } from './byte-range.ts';
 import { servedFileHeaders } from './served-file.ts';
-import { wholeBody, type UploadBody } from './upload-body.ts';
+import { someBytes, wholeBody, type UploadBody } from './upload-body.ts';
 
-/** Transfers of files: what the routes for bytes hand over to. */
+/** Transfers of files, by the names of the contract: what the routes for bytes hand over to. */
 export interface ArtifactTransfers {
-  download(caller: Caller, path: string, wanted: Wanted): Promise<Download>;
-  downloadOfRun(caller: Caller, runId: string | undefined, path: string | undefined, wanted: Wanted): Promise<Download>;
-  downloadOfModel(caller: Caller, modelId: string, path: string | undefined, wanted: Wanted): Promise<Download>;
-  upload(caller: Caller, path: string, body: UploadBody): Promise<void>;
+  readonly downloads: Readonly<Record<DownloadName, DownloadHandler>>;
+  readonly uploads: Readonly<Record<UploadName, UploadHandler>>;
 }
+
+type DownloadName =
+  | 'downloadArtifact'
+  | 'downloadRunFile'
+  | 'downloadModelFile'
+  | 'downloadVersionFile'
+  | 'downloadArchive'
+  | 'downloadVersionArchive';
+type UploadName = 'uploadArtifact' | 'uploadRunFile';
+
+type DownloadHandler = (caller: Caller, fields: TransferFields, wanted: Wanted) => Promise<Download>;
+type UploadHandler = (caller: Caller, fields: TransferFields, body: UploadBody) => Promise<void>;
+
+/** What stands in the path and in the query, decoded once. */
+export type TransferFields = Readonly<Record<string, string | undefined>>;
 
 /** What a request says beside the name: its method and its conditional headers. */
 export interface Wanted {
@@ -33,36 +47,99 @@ export interface Download {
   readonly sendTo: ((take: TakeBytes) => Promise<void>) | undefined;
 }
 
+type Find = () => Promise<{ readonly artifact_uri: string }>;
+
+/** *MLflow: 10 MB by `upload-artifact`, which its pages use; clients upload through the proxy, without a limit.* */
+const maxRunFileBytes = 10 * 1024 * 1024;
+
 export function artifactTransfers(room: ArtifactRoom): ArtifactTransfers {
-  return {
-    async download({ workspace }, path, wanted) {
+  const downloadAt = async (
+    workspace: WorkspaceRef,
+    { path, find, wanted }: { path: string; find: Find; wanted: Wanted },
+  ): Promise<Download> => {
+    // A path that is none is told before an owner that is none.
+    const below = folderPath(path);
+    const { artifact_uri } = await find();
+    const { files, folder } = await folderOfUri(room, workspace, artifact_uri);
+    return await download(files, joinPaths(folder, below), path, wanted);
+  };
+  const archiveAt = async (
+    workspace: WorkspaceRef,
+    { path = '', find, name, wanted }: { path: string | undefined; find: Find; name: string; wanted: Wanted },
+  ): Promise<Download> => {
+    const below = folderPath(path);
+    const { artifact_uri } = await find();
+    const { files, folder } = await folderOfUri(room, workspace, artifact_uri);
+    return await folderArchive(files, { folder: joinPaths(folder, below), below, name, part: wanted.part });
+  };
+
+  const downloads: ArtifactTransfers['downloads'] = {
+    async downloadArtifact({ workspace }, { artifact_path: path = '' }, wanted) {
       const file = path === '' ? rootPath : folderPath(path);
       return await download(workspaceFolder(room, workspace), file, path, wanted);
     },
 
-    async downloadOfRun({ workspace }, runId, path, wanted) {
+    async downloadRunFile({ workspace }, { run_id, run_uuid, path }, wanted) {
+      const runId = run_id ?? run_uuid;
       if (!runId) throw missing('run_id');
       if (path === undefined) throw missing('path');
-      const below = folderPath(path);
-      const { artifact_uri } = await room.findRun(workspace, runId);
-      const { files, folder } = await folderOfUri(room, workspace, artifact_uri);
-      return await download(files, joinPaths(folder, below), path, wanted);
+      return await downloadAt(workspace, { path, find: () => room.findRun(workspace, runId), wanted });
     },
 
-    async downloadOfModel({ workspace }, modelId, path, wanted) {
+    async downloadModelFile({ workspace }, { model_id = '', artifact_file_path: path }, wanted) {
       if (!path) {
         throw new MlflowError('BAD_REQUEST', 'Request must include the "artifact_file_path" query parameter.');
       }
-      const below = folderPath(path);
-      const { artifact_uri } = await room.findModel(workspace, modelId);
-      const { files, folder } = await folderOfUri(room, workspace, artifact_uri);
-      return await download(files, joinPaths(folder, below), path, wanted);
+      return await downloadAt(workspace, { path, find: () => room.findModel(workspace, model_id), wanted });
     },
 
-    async upload({ workspace }, path, body) {
-      await workspaceFolder(room, workspace).put(filePath(path), wholeBody(body), body.length);
+    async downloadVersionFile({ workspace }, { name, version, path }, wanted) {
+      if (!name) throw missing('name');
+      if (!version) throw missing('version');
+      if (path === undefined) throw missing('path');
+      return await downloadAt(workspace, { path, find: () => room.findVersion(workspace, name, version), wanted });
+    },
+
+    async downloadArchive({ workspace }, { run_id, model_id, path }, wanted) {
+      if (Boolean(run_id) === Boolean(model_id)) {
+        throw invalidParameter('Exactly one of run_id and model_id must be provided.');
+      }
+      const find: Find = () => (run_id ? room.findRun(workspace, run_id) : room.findModel(workspace, model_id ?? ''));
+      return await archiveAt(workspace, { path, find, name: run_id || (model_id ?? ''), wanted });
+    },
+
+    async downloadVersionArchive({ workspace }, { name, version, path }, wanted) {
+      if (!name) throw missing('name');
+      if (!version) throw missing('version');
+      const find: Find = () => room.findVersion(workspace, name, version);
+      return await archiveAt(workspace, { path, find, name: `${name}-${version}`, wanted });
     },
   };
+
+  const uploads: ArtifactTransfers['uploads'] = {
+    async uploadArtifact({ workspace }, { artifact_path = '' }, body) {
+      await workspaceFolder(room, workspace).put(filePath(artifact_path), wholeBody(body), body.length);
+    },
+
+    async uploadRunFile({ workspace }, { run_uuid, path }, body) {
+      if (!run_uuid) throw invalidParameter('Request must specify run_uuid.');
+      if (!path) throw invalidParameter('Request must specify path.');
+      const below = filePath(path);
+      if (body.length === 0) throw noData();
+      if (body.length !== undefined && body.length > maxRunFileBytes) {
+        throw invalidParameter('Artifact size is too large. Max size is 10MB.');
+      }
+      const { artifact_uri } = await room.findRun(workspace, run_uuid);
+      const { folder, writable } = await folderOfUri(room, workspace, artifact_uri);
+      const content = someBytes(wholeBody({ ...body, maxBytes: maxRunFileBytes }), noData);
+      await (await writable()).put(joinPaths(folder, below), content, body.length);
+    },
+  };
+  return { downloads, uploads };
+}
+
+function noData(): MlflowError {
+  return invalidParameter('Request must specify data.');
 }
 
 async function download(

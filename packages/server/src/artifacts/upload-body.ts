@@ -31,6 +31,16 @@ export async function* wholeBody({ content, length, maxBytes = Infinity }: Uploa
   if (length !== undefined && received !== length) throw cutShort();
 }
 
+/** The same content, which fails where it is empty. */
+export async function* someBytes(content: AsyncIterable<Uint8Array>, empty: () => Error): AsyncGenerator<Uint8Array> {
+  let received = 0;
+  for await (const chunk of content) {
+    received += chunk.byteLength;
+    yield chunk;
+  }
+  if (received === 0) throw empty();
+}
+
 function cutShort(cause?: unknown): MlflowError {
   return new MlflowError('BAD_REQUEST', 'The upload ended before all of its bytes had arrived; nothing was stored', {
     cause,

@@ -2,7 +2,8 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { transferRoutes, transfers } from '@lazuli/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../access/caller.ts';
-import type { ArtifactTransfers, Download, Wanted } from '../artifacts/artifact-transfers.ts';
+import type { ArtifactTransfers, Download, TransferFields, Wanted } from '../artifacts/artifact-transfers.ts';
+import { routerPath } from './endpoint-route.ts';
 
 /**
  * Routes for the bytes of artifacts. A body is never held: it flows from the socket to the store and back at the pace of
@@ -22,56 +23,45 @@ export async function artifactTransferRoutes(app: FastifyInstance, options: Arti
   app.addContentTypeParser('*', (_request, _payload, done) => {
     done(null);
   });
-  const download = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const caller = await options.authorize(request, transfers.downloadArtifact.actions);
-    const answer = await options.transfers.download(caller, restOfPath(request), wantedOf(request));
-    return send(reply, answer);
-  };
-  for (const prefix of ['/api', '/ajax-api']) {
-    const path = `${prefix}${transfers.downloadArtifact.path.replace('{*artifact_path}', '*')}`;
-    app.route({ method: ['GET', 'HEAD'], url: path, handler: download });
-    app.route({ method: 'PUT', url: path, onRequest: takeAnyType, handler: uploadHandler(options) });
+  const { downloads, uploads } = options.transfers;
+  for (const [name, fetchFor] of entriesOf(downloads)) {
+    for (const { path } of transferRoutes(transfers[name])) {
+      app.route({
+        method: ['GET', 'HEAD'],
+        url: routerPath(path),
+        async handler(request, reply) {
+          const caller = await options.authorize(request, transfers[name].actions);
+          return send(reply, await fetchFor(caller, fieldsOf(request), wantedOf(request)));
+        },
+      });
+    }
   }
-  app.route({
-    method: ['GET', 'HEAD'],
-    url: '/get-artifact',
-    async handler(request, reply) {
-      const caller = await options.authorize(request, transfers.downloadArtifact.actions);
-      const runId = queryValue(request, 'run_id') ?? queryValue(request, 'run_uuid');
-      const path = queryValue(request, 'path');
-      return send(reply, await options.transfers.downloadOfRun(caller, runId, path, wantedOf(request)));
-    },
-  });
-  for (const { path } of transferRoutes(transfers.downloadModelFile)) {
-    app.route({
-      method: ['GET', 'HEAD'],
-      url: path.replace('{model_id}', ':model_id'),
-      async handler(request, reply) {
-        const caller = await options.authorize(request, transfers.downloadModelFile.actions);
-        const { model_id: modelId } = request.params as { readonly model_id: string };
-        const path = queryValue(request, 'artifact_file_path');
-        return send(reply, await options.transfers.downloadOfModel(caller, modelId, path, wantedOf(request)));
-      },
-    });
+  for (const [name, take] of entriesOf(uploads)) {
+    for (const { method, path } of transferRoutes(transfers[name])) {
+      app.route({
+        ...{ method, url: routerPath(path), onRequest: takeAnyType },
+        async handler(request, reply) {
+          try {
+            const caller = await options.authorize(request, transfers[name].actions);
+            await take(caller, fieldsOf(request), {
+              // An iterator that gives up would otherwise take the request with it, and nothing could be read on.
+              content: request.raw.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
+              length: lengthOf(request),
+              maxBytes: options.maxUploadBytes,
+            });
+          } catch (error) {
+            discardRest(request);
+            throw error;
+          }
+          return reply.code(200).send();
+        },
+      });
+    }
   }
 }
 
-function uploadHandler(options: ArtifactTransferOptions) {
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    try {
-      const caller = await options.authorize(request, transfers.uploadArtifact.actions);
-      await options.transfers.upload(caller, restOfPath(request), {
-        // An iterator that gives up would otherwise take the request with it, and nothing could be read on.
-        content: request.raw.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
-        length: lengthOf(request),
-        maxBytes: options.maxUploadBytes,
-      });
-    } catch (error) {
-      discardRest(request);
-      throw error;
-    }
-    return reply.code(200).send();
-  };
+function entriesOf<Of extends object>(of: Of): (readonly [keyof Of, Of[keyof Of]])[] {
+  return Object.entries(of) as unknown as (readonly [keyof Of, Of[keyof Of]])[];
 }
 
 /** Any type is taken, one that is no type at all too: it is not kept. */
@@ -99,20 +89,27 @@ function discardRest({ raw }: FastifyRequest): void {
   raw.resume();
 }
 
+/** The head goes with the first bytes: a store that fails before it has sent any is answered for as any error is. */
 async function send(reply: FastifyReply, { status, headers, sendTo }: Download): Promise<FastifyReply> {
-  reply.code(status).headers(headers);
-  if (sendTo === undefined) return reply.send();
-  reply.hijack();
   const { raw } = reply;
-  raw.writeHead(status, reply.getHeaders() as OutgoingHttpHeaders);
+  const begin = (): void => {
+    reply.hijack();
+    raw.writeHead(status, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...headers });
+  };
   try {
-    await sendTo((piece) => written(raw, piece));
-    raw.end();
+    await sendTo?.((piece) => {
+      if (!raw.headersSent) begin();
+      return written(raw, piece);
+    });
   } catch (error) {
+    if (!raw.headersSent) throw error;
     // The status is on its way already; what tells the client is a body that ends too early.
     if (!raw.destroyed) reply.log.error({ err: error }, 'a download failed');
     raw.destroy();
+    return reply;
   }
+  if (!raw.headersSent) return reply.code(status).headers(headers).send();
+  raw.end();
   return reply;
 }
 
@@ -143,14 +140,12 @@ function wantedOf({ method, headers }: FastifyRequest): Wanted {
   };
 }
 
-function restOfPath(request: FastifyRequest): string {
-  return (request.params as { readonly '*': string })['*'];
-}
-
-/** *A repeated parameter: the first one counts.* */
-function queryValue(request: FastifyRequest, name: string): string | undefined {
-  const value = (request.query as Readonly<Record<string, string | string[] | undefined>>)[name];
-  return Array.isArray(value) ? value[0] : value;
+/** The query and, before it, what the path holds. *A repeated parameter: the first one counts.* */
+function fieldsOf(request: FastifyRequest): TransferFields {
+  const query = request.query as Readonly<Record<string, string | string[] | undefined>>;
+  const { '*': rest, ...params } = request.params as Readonly<Record<string, string>>;
+  const given = Object.entries(query).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]);
+  return { ...Object.fromEntries(given), ...params, ...(rest === undefined ? {} : { artifact_path: rest }) };
 }
 
 function lengthOf({ headers }: FastifyRequest): number | undefined {

@@ -8,7 +8,7 @@ import {
   type OutputOf,
 } from '@lazuli/contract';
 import { JsonBody, type Caller, type Handlers, type WorkspaceRef } from '../access/caller.ts';
-import type { Db, Read, Transaction } from '../database/engine.ts';
+import type { Db, Engine, Read, Transaction } from '../database/engine.ts';
 import { searchVersionKeys, type ModelQuery } from '../search/search-models.ts';
 import { recordChanges, type Author, type Change } from './change-store.ts';
 import type { ModelRegistry } from './model-registry.ts';
@@ -61,6 +61,33 @@ import {
   type VersionRow,
 } from './version-store.ts';
 
+type VersionRead<T> = (db: Db, model: ModelRow, row: VersionRow) => Promise<T>;
+
+function readingVersion<T>(
+  engine: Pick<Engine, 'snapshot'>,
+  workspaceId: number,
+  { name, version }: { name: string; version: string },
+  read: VersionRead<T>,
+): Promise<T> {
+  readVersion(version);
+  return engine.snapshot(async (db) => {
+    const model = await findModel(db, workspaceId, name);
+    if (model === undefined) throw noSuchVersion(name, version.trim());
+    return read(db, model, await getVersion(db, model, version));
+  });
+}
+
+/** Where the files of a version lie. */
+export function findVersionFiles(
+  engine: Pick<Engine, 'snapshot'>,
+  workspaceId: number,
+  place: { name: string; version: string },
+): Promise<{ artifact_uri: string }> {
+  return readingVersion(engine, workspaceId, place, async (_db, _model, row) => ({
+    artifact_uri: row.storage_location,
+  }));
+}
+
 export function modelVersionHandlers(registry: ModelRegistry): Handlers<typeof modelVersions> {
   const { engine, now } = registry;
 
@@ -80,17 +107,10 @@ export function modelVersionHandlers(registry: ModelRegistry): Handlers<typeof m
   };
 
   const finding = <T>(
-    workspace: WorkspaceRef,
-    { name, version }: { name: string; version: string },
-    read: (db: Db, model: ModelRow, row: VersionRow) => Promise<T>,
-  ): Promise<T> => {
-    readVersion(version);
-    return engine.snapshot(async (db) => {
-      const model = await findModel(db, workspace.workspaceId, name);
-      if (model === undefined) throw noSuchVersion(name, version.trim());
-      return read(db, model, await getVersion(db, model, version));
-    });
-  };
+    { workspaceId }: WorkspaceRef,
+    place: { name: string; version: string },
+    read: VersionRead<T>,
+  ): Promise<T> => readingVersion(engine, workspaceId, place, read);
 
   return {
     async createModelVersion({ name, source, run_id, model_id, tags = [], run_link = '', description = '' }, caller) {
@@ -206,7 +226,7 @@ export function modelVersionHandlers(registry: ModelRegistry): Handlers<typeof m
     },
 
     async getModelVersionDownloadUri(place, { workspace }) {
-      return finding(workspace, place, async (_db, _model, row) => ({ artifact_uri: row.storage_location }));
+      return findVersionFiles(engine, workspace.workspaceId, place);
     },
 
     async setModelVersionTag({ key, value = '', ...place }, caller) {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { readStorePlace, storeForms } from './store-location.ts';
+import { asClientsWriteIt, readStorePlace, storeForms } from './store-location.ts';
 import { BrokenRule } from './setting-rules.ts';
 
 /** The settings that say where data lie. A relative one counts from `base`. */
@@ -22,9 +22,18 @@ export function readArtifactDestination(text: string, base: string): string {
   );
 }
 
+/** Places below which the server reaches artifacts beside those behind its proxy. */
+export function readArtifactRoots(text: string, base: string): readonly string[] {
+  return text
+    .split(',')
+    .map((root) => root.trim())
+    .filter((root) => root !== '')
+    .map((root) => readArtifactDestination(root, base));
+}
+
 /**
- * Where new experiments keep their artifacts: behind this server (`mlflow-artifacts:/`), or in a folder that the clients
- * reach themselves. *MLflow: a relative folder is resolved where the server starts.*
+ * Where new experiments keep their artifacts: behind this server (`mlflow-artifacts:/`), or in a folder or an object store
+ * that the clients reach themselves. *MLflow: a relative folder is resolved where the server starts.*
  */
 export function readArtifactRoot(text: string, base: string): string {
   refuseNul(text);
@@ -32,7 +41,10 @@ export function readArtifactRoot(text: string, base: string): string {
   if (scheme === 'mlflow-artifacts') return readProxiedRoot(text);
   if (scheme === undefined) return resolve(base, text);
   if (scheme === 'file') return pathToFileURL(pathOfFileUri(text, base)).href;
-  throw new BrokenRule('must be mlflow-artifacts:/ with or without a path, or a local folder: a path or a file: URI');
+  if (readStorePlace(text) !== undefined) return asClientsWriteIt(text);
+  throw new BrokenRule(
+    `must be mlflow-artifacts:/ with or without a path, a local folder (a path or a file: URI) or one of ${storeForms}`,
+  );
 }
 
 function readProxiedRoot(text: string): string {

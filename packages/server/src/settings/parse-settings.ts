@@ -25,6 +25,9 @@ export interface Settings {
   readonly databasePreparedStatements: 'on' | 'off';
   readonly defaultArtifactRoot: string;
   readonly artifactsDestination: string;
+  /** Beside the default root. */
+  readonly artifactRoots: readonly string[];
+  readonly directTransfers: 'on' | 'off';
   /** Bytes. */
   readonly maxBodySize: number;
   /** Seconds. */
@@ -58,7 +61,7 @@ export function parseSettings(sources: SettingSources): Settings {
   // Each setting with a default has a value here: what is absent was a mistake, and mistakes have been thrown.
   const checked = values as Values & Required<Pick<Values, DefaultedKey>>;
   const { dataDir, backendStoreUri, databaseUrl, artifactsDestination, publicUrl } = checked;
-  const { allowedHosts = [], staticPrefix = '' } = checked;
+  const { allowedHosts = [], artifactRoots = [], staticPrefix = '' } = checked;
   const database: DatabaseLocation =
     databaseUrl === undefined
       ? (backendStoreUri ?? { kind: 'sqlite', path: join(dataDir, 'lazuli.db') })
@@ -77,6 +80,8 @@ export function parseSettings(sources: SettingSources): Settings {
     databasePreparedStatements: checked.databasePreparedStatements,
     defaultArtifactRoot: checked.defaultArtifactRoot,
     artifactsDestination: artifactsDestination ?? join(dataDir, 'artifacts'),
+    artifactRoots,
+    directTransfers: checked.directTransfers,
     maxBodySize: checked.maxBodySize,
     drainDelay: checked.drainDelay,
     logLevel: checked.logLevel,

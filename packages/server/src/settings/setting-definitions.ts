@@ -1,5 +1,5 @@
 import { readBackendStore, readPostgresUrl, withoutPassword } from './database-location.ts';
-import { readArtifactDestination, readArtifactRoot, readFolder } from './locations.ts';
+import { readArtifactDestination, readArtifactRoot, readArtifactRoots, readFolder } from './locations.ts';
 import {
   oneOf,
   readAllowedHosts,
@@ -143,7 +143,7 @@ export const settingTable = {
   defaultArtifactRoot: {
     name: 'default-artifact-root',
     sentence:
-      'Where new experiments keep their artifacts: behind this server, or in a folder that the clients reach themselves.',
+      'Where new experiments keep their artifacts: behind this server, or in a folder or an object store that the clients reach themselves.',
     placeholder: 'uri',
     defaultText: 'mlflow-artifacts:/',
     mlflowVariable: 'MLFLOW_DEFAULT_ARTIFACT_ROOT',
@@ -157,6 +157,23 @@ export const settingTable = {
     otherwise: 'artifacts in the data directory',
     mlflowVariable: 'MLFLOW_ARTIFACTS_DESTINATION',
     read: readArtifactDestination,
+  },
+  artifactRoots: {
+    name: 'artifact-roots',
+    sentence:
+      'Further places, in the forms of artifacts-destination, below which the artifact roots of workspaces may lie; the server reaches them with its own credentials.',
+    placeholder: 'uris',
+    otherwise: 'none',
+    list: true,
+    read: readArtifactRoots,
+  },
+  directTransfers: {
+    name: 'direct-transfers',
+    sentence:
+      'Whether clients are sent to the object store itself with signed URLs, where they or their settings ask for it; off where they cannot reach it.',
+    placeholder: 'on|off',
+    defaultText: 'on',
+    read: oneOf(['on', 'off']),
   },
   maxBodySize: {
     name: 'max-body-size',

@@ -55,6 +55,14 @@ export function readStorePlace(text: string): StorePlace | undefined {
   }
 }
 
+/** *Clients know Azure's containers by `wasbs:` and `abfss:`; an `https:` location they would take for a web server.* */
+export function asClientsWriteIt(location: string): string {
+  const place = /^https:/i.test(location) ? readStorePlace(location) : undefined;
+  if (place?.kind !== 'azure') return location;
+  const { account, domain, container, path } = place;
+  return `wasbs://${container}@${account}.blob.${domain}${path === '' ? '' : `/${path}`}`;
+}
+
 function azurePlace(host: string, container: string, path: string): AzurePlace | undefined {
   const [, account, domain] = /^([a-z0-9]{3,24})\.(?:blob|dfs)\.([a-z0-9.-]+)$/.exec(host) ?? [];
   if (account === undefined || domain === undefined) return undefined;

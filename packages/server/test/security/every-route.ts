@@ -25,13 +25,6 @@ export const everyRoute: readonly Served[] = [
       withHead({ method, path: filled(path), actions: transfer.actions, scope: 'workspace', endpoint: undefined }),
     ),
   ),
-  ...withHead({
-    method: 'GET',
-    path: '/get-artifact?run_id=r&path=p',
-    actions: transfers.downloadArtifact.actions,
-    scope: 'workspace',
-    endpoint: undefined,
-  }),
   ...withHead({ ...scrapeMetrics, endpoint: undefined }),
 ];
 

@@ -55,6 +55,7 @@ describe('a field in both spellings', () => {
         version: '1',
         source: 's3://bucket/x',
         stage: 'None',
+        path: 'x',
       };
       const both = { ...needed, [name]: mine.run_id, [camel]: other.run_id };
       const answer =

@@ -1,19 +1,25 @@
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /**
  * The process of a small server that speaks S3's protocol, over a folder; it needs Node's legacy ciphers for its page
- * tokens. Four things that S3 does are added: an object is replaced or removed at once, where this server would let two
- * requests work in one file; what is acknowledged has been written; the range 0-0 is one byte; and an upload in parts can
- * be aborted.
+ * tokens. Five things that S3 does are added: an object is replaced or removed at once, where this server would let two
+ * requests work in one file; what is acknowledged has been written; the range 0-0 is one byte; an upload in parts can
+ * be aborted, and is completed with the parts that were sent and no others.
  */
 interface FileStore {
   getObject(bucket: string, key: string, range: { readonly end?: unknown }): Promise<unknown>;
   putObject(object: { readonly bucket: string; readonly key: string }): Promise<{ readonly size: number }>;
   deleteObject(bucket: string, key: string): Promise<void>;
-  putPart(bucket: string, uploadId: string, part: number, content: unknown): Promise<{ readonly size: number }>;
+  putObjectMultipart(bucket: string, uploadId: string, parts: readonly Part[]): Promise<unknown>;
+  putPart(bucket: string, uploadId: string, part: string, content: unknown): Promise<{ readonly size: number }>;
+}
+
+interface Part {
+  readonly number: number;
+  readonly etag: string;
 }
 
 interface S3rver {
@@ -31,21 +37,30 @@ interface Context {
 type S3rverClass = new (options: Readonly<Record<string, unknown>>) => S3rver;
 
 const directory = process.argv[2] as string;
-const S3rver = createRequire(import.meta.url)('s3rver') as S3rverClass;
+const require = createRequire(import.meta.url);
+const S3rver = require('s3rver') as S3rverClass;
+const S3Error = require('s3rver/lib/models/error') as new (code: string, message: string) => Error;
 const server = new S3rver({ port: 0, address: '127.0.0.1', silent: true, directory });
 correctStore(server.store);
+correctCompletion(server.store);
 server.middleware.unshift(async (context, next) => {
   const { uploadId } = context.query;
-  if (context.method !== 'DELETE' || uploadId === undefined) {
+  if (uploadId === undefined) {
     await next();
     return;
   }
-  const bucket = context.path.split('/')[1] ?? '';
-  const uploads = join(directory, bucket, '._S3rver_uploads');
-  const isThere = (await readdir(uploads).catch((): string[] => [])).includes(uploadId);
-  if (isThere) await rm(join(uploads, uploadId), { recursive: true });
-  context.status = isThere ? 204 : 404;
-  if (!isThere) context.body = '<Error><Code>NoSuchUpload</Code><Message>There is none</Message></Error>';
+  const [, bucket = '', ...key] = context.path.split('/');
+  const upload = join(directory, bucket, '._S3rver_uploads', uploadId);
+  const begun = await readFile(join(upload, 'key'), 'utf8').catch(() => undefined);
+  if (begun === undefined || begun !== decodeURIComponent(key.join('/'))) {
+    context.status = 404;
+    context.body = '<Error><Code>NoSuchUpload</Code><Message>There is none</Message></Error>';
+  } else if (context.method === 'DELETE') {
+    await rm(upload, { recursive: true });
+    context.status = 204;
+  } else {
+    await next();
+  }
 });
 process.stdout.write(`${(await server.run()).port}\n`);
 
@@ -73,8 +88,21 @@ function correctStore(store: FileStore): void {
   store.deleteObject = (bucket, key) => inTurn(() => original.remove(bucket, key));
   store.putPart = async (bucket, uploadId, part, content) => {
     const put = await original.part(bucket, uploadId, part, content);
-    await untilWritten(join(directory, bucket, '._S3rver_uploads', uploadId, String(part)), put.size);
+    await untilWritten(join(directory, bucket, '._S3rver_uploads', uploadId, part), put.size);
     return put;
+  };
+}
+
+/** It would end itself over a part that was never sent. */
+function correctCompletion(store: FileStore): void {
+  const complete = store.putObjectMultipart.bind(store);
+  store.putObjectMultipart = async (bucket, uploadId, parts) => {
+    for (const { number, etag } of parts) {
+      const file = join(directory, bucket, '._S3rver_uploads', uploadId, `${number}.md5`);
+      const sent = await readFile(file, 'utf8').catch(() => undefined);
+      if (sent !== etag) throw new S3Error('InvalidPart', 'One was not sent');
+    }
+    return await complete(bucket, uploadId, parts);
   };
 }
 

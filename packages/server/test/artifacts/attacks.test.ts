@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { anArtifactServer, first, second, send, type Answer, type ArtifactServer } from './artifacts-fixture.ts';
+import { anArtifactServer, first, second, send, type Answer, type ArtifactServer } from './fixture.ts';
 
 /**
  * Published attacks on paths and locations of artifacts, and their relatives, sent as they would be. Each row says what
@@ -107,7 +107,7 @@ describe.each(pathAttacks)('%s (%s)', (_, path) => {
     const answer = await send(server, method, address, { body: method === 'PUT' ? 'overwritten' : '' });
     expect(answer.status).toBe(400);
     if (method !== 'HEAD')
-      expect(answer.json).toMatchObject({ message: expect.stringMatching(/^Invalid path/) as string });
+      expect(answer.json).toMatchObject({ message: expect.stringMatching(/^Invalid (path|value)/) as string });
     expectNothingTold(answer);
     expect(await everythingBelow(server.outside)).toEqual(before);
   });

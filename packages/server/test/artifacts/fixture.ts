@@ -1,17 +1,25 @@
+import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { request, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { MlflowError } from '@lazuli/contract';
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Caller, WorkspaceRef } from '../src/access/caller.ts';
-import type { ArtifactStore } from '../src/artifact-store/artifact-store.ts';
-import { openLocalFolder, stagingFolder } from '../src/artifact-store/local-folder.ts';
-import { artifactHandlers, type ArtifactRoom } from '../src/artifacts/artifact-handlers.ts';
-import { artifactTransfers } from '../src/artifacts/artifact-transfers.ts';
-import { artifactTransferRoutes } from '../src/http/artifact-transfer.ts';
+import { artifacts, directTransfers, MlflowError } from '@lazuli/contract';
+import { afterEach, beforeEach } from 'vitest';
+import Fastify, { type FastifyReply } from 'fastify';
+import type { Caller, WorkspaceRef } from '../../src/access/caller.ts';
+import { openRoot, type ArtifactRoot } from '../../src/artifact-store/artifact-root.ts';
+import type { ArtifactStore } from '../../src/artifact-store/artifact-store.ts';
+import { openLocalFolder, stagingFolder } from '../../src/artifact-store/local-folder.ts';
+import { artifactHandlers, type ArtifactRoom } from '../../src/artifacts/artifact-handlers.ts';
+import { artifactTransfers } from '../../src/artifacts/artifact-transfers.ts';
+import { directTransferHandlers } from '../../src/artifacts/direct-transfer-handlers.ts';
+import type { Admission, AdmittedRequest } from '../../src/http/admission.ts';
+import { artifactTransferRoutes } from '../../src/http/artifact-transfer.ts';
+import { createBodyWatch } from '../../src/http/body-watch.ts';
+import { endpointRoutes } from '../../src/http/endpoint-route.ts';
+import { takeJsonText } from '../../src/http/json-text.ts';
 
 /**
  * The artifact room behind its routes on a socket, with nothing else around it: two workspaces, chosen by a header, and
@@ -23,7 +31,7 @@ export interface ArtifactServer extends AsyncDisposable {
   readonly outside: string;
   readonly destination: string;
   readonly localRoot: string;
-  /** Artifact URIs by run id, of the first workspace. */
+  /** Artifact URIs by id of a run or a model, or by name and version, of the first workspace. */
   readonly runs: Map<string, string>;
   /** The actions that were asked for, in the order of the requests. */
   readonly decided: (readonly string[])[];
@@ -34,7 +42,12 @@ export const first = aWorkspace(1, '11111111-1111-4111-8111-111111111111');
 export const second = aWorkspace(2, '22222222-2222-4222-8222-222222222222');
 
 export async function anArtifactServer(
-  options: { maxUploadBytes?: number; store?: ArtifactStore } = {},
+  options: {
+    maxUploadBytes?: number;
+    store?: ArtifactStore;
+    roots?: readonly ArtifactRoot[];
+    directTransfers?: 'on' | 'off';
+  } = {},
 ): Promise<ArtifactServer> {
   const outside = await mkdtemp(join(tmpdir(), 'artifact-server-'));
   const destination = join(outside, 'artifacts');
@@ -44,15 +57,15 @@ export async function anArtifactServer(
   const runs = new Map([['run', 'mlflow-artifacts:/0/run/artifacts']]);
   const room: ArtifactRoom = {
     store: options.store ?? (await openLocalFolder({ root: destination, staleBefore: 0 })),
-    localRoots: [localRoot],
+    roots: [await openRoot({ destination: localRoot, staleBefore: 0, environment: {} }), ...(options.roots ?? [])],
+    directTransfers: options.directTransfers ?? 'on',
     async findRun({ workspaceId }, runId) {
       const uri = workspaceId === first.workspaceId ? runs.get(runId) : undefined;
       if (uri === undefined) throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Run with id=${runId} not found`);
       return { artifact_uri: uri };
     },
-    async findModel(_workspace, modelId) {
-      throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Logged model with ID '${modelId}' not found.`);
-    },
+    findModel: (workspace, modelId) => room.findRun(workspace, modelId),
+    findVersion: (workspace, name, version) => room.findRun(workspace, `${name}/${version}`),
   };
   const decided: (readonly string[])[] = [];
   const app = Fastify({
@@ -61,19 +74,32 @@ export async function anArtifactServer(
     frameworkErrors: (error, _request, reply: FastifyReply) =>
       void reply.code(error.statusCode ?? 400).send({ message: error.message }),
   });
+  app.decorateRequest('caller', undefined);
   app.setErrorHandler(async (error, _request, reply) => {
     const known = error instanceof MlflowError ? error : undefined;
     const status = known?.status ?? (error as { statusCode?: number }).statusCode ?? 500;
     return await reply.code(status).send(known?.toJSON() ?? { error_code: 'OTHER', message: String(error) });
   });
-  const authorize = async (asked: FastifyRequest, actions: readonly string[]): Promise<Caller> => {
+  const authorize = async (asked: AdmittedRequest, actions: readonly string[]): Promise<Caller> => {
     decided.push(actions);
     if (asked.headers.authorization === 'nobody') throw new MlflowError('PERMISSION_DENIED', 'no');
     const workspace = asked.headers['x-workspace'] === 'second' ? second : first;
     return { principal: { name: 'anonymous', grants: [] }, workspace };
   };
   await app.register(artifactTransferRoutes, { transfers: artifactTransfers(room), authorize, ...options });
-  routeHandlers(app, room, authorize);
+  await app.register(async (api) => {
+    const bodies = createBodyWatch();
+    api.addHook('onClose', async () => bodies.close());
+    takeJsonText(api, bodies);
+    const admission: Admission = {
+      async admit(asked, actions) {
+        asked.caller = await authorize(asked, actions);
+        return asked.caller;
+      },
+    };
+    endpointRoutes(api, artifacts, artifactHandlers(room), admission);
+    endpointRoutes(api, directTransfers, directTransferHandlers(room), admission);
+  });
   await app.listen({ port: 0, host: '127.0.0.1' });
   return {
     port: (app.server.address() as AddressInfo).port,
@@ -84,26 +110,6 @@ export async function anArtifactServer(
       await rm(outside, { recursive: true, force: true });
     },
   };
-}
-
-function routeHandlers(
-  app: FastifyInstance,
-  room: ArtifactRoom,
-  authorize: (request: FastifyRequest, actions: readonly string[]) => Promise<Caller>,
-): void {
-  const handlers = artifactHandlers(room);
-  for (const prefix of ['/api/2.0', '/ajax-api/2.0']) {
-    app.get(`${prefix}/mlflow/artifacts/list`, async (asked) =>
-      handlers.listArtifacts(asked.query as Record<string, string>, await authorize(asked, [])),
-    );
-    app.get(`${prefix}/mlflow-artifacts/artifacts`, async (asked) =>
-      handlers.listProxiedArtifacts(asked.query as Record<string, string>, await authorize(asked, [])),
-    );
-    app.delete(`${prefix}/mlflow-artifacts/artifacts/*`, async (asked) => {
-      const { '*': artifact_path } = asked.params as { '*': string };
-      return await handlers.deleteProxiedArtifacts({ artifact_path }, await authorize(asked, []));
-    });
-  }
 }
 
 export interface Answer {
@@ -133,6 +139,32 @@ export async function send(
     sent.on('error', reject);
     sent.end(given.body);
   });
+}
+
+/** A server for each test of a file, and what its proxy is asked most. */
+export function aServerForEachTest(): {
+  readonly server: ArtifactServer;
+  readonly put: (name: string, body: string | Uint8Array, headers?: OutgoingHttpHeaders) => Promise<Answer>;
+  readonly get: (name: string, headers?: OutgoingHttpHeaders) => Promise<Answer>;
+} {
+  let server: ArtifactServer;
+  beforeEach(async () => {
+    server = await anArtifactServer();
+  });
+  afterEach(() => server[Symbol.asyncDispose]());
+  return {
+    get server() {
+      return server;
+    },
+    put: (name, body, headers = {}) => send(server, 'PUT', `${proxy}/${name}`, { body, headers }),
+    get: (name, headers = {}) => send(server, 'GET', `${proxy}/${name}`, { headers }),
+  };
+}
+
+export const proxy = '/api/2.0/mlflow-artifacts/artifacts';
+
+export function digest(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 function aWorkspace(workspaceId: number, guid: string): WorkspaceRef {

@@ -1,18 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openAzure } from '../src/artifact-store/azure-container.ts';
-import type { ArtifactStore } from '../src/artifact-store/artifact-store.ts';
-import { openS3 } from '../src/artifact-store/s3-bucket.ts';
-import { anArtifactServer, send, type ArtifactServer } from './artifacts-fixture.ts';
-import { azuriteAccount, startAzurite } from './stores/azurite.ts';
-import { startS3Server } from './stores/s3rver.ts';
+import type { ArtifactStore } from '../../src/artifact-store/artifact-store.ts';
+import { objectStores } from './stores.ts';
+import { anArtifactServer, send, type ArtifactServer } from './fixture.ts';
 
 const root = '/api/2.0/mlflow-artifacts/artifacts';
 
-describe.each(['Azure', 'S3'])('the proxy over %s', (name) => {
+describe.each(objectStores)('the proxy over $name', ({ open }) => {
   const undo = new AsyncDisposableStack();
   let server: ArtifactServer;
+  /** What happens between a file's being found and its being read. */
+  let afterOpening: (() => Promise<unknown>) | undefined;
   beforeAll(async () => {
-    server = undo.use(await anArtifactServer({ store: await (name === 'S3' ? inS3(undo) : inAzure(undo)) }));
+    const store = await open(undo);
+    server = undo.use(await anArtifactServer({ store: interrupted(store, async () => await afterOpening?.()) }));
   });
   afterAll(() => undo.disposeAsync());
 
@@ -40,11 +40,25 @@ describe.each(['Azure', 'S3'])('the proxy over %s', (name) => {
     });
   });
 
+  test('answers with an error where the file is replaced or removed before its first byte was sent', async () => {
+    const path = `${root}/0/changing`;
+    await send(server, 'PUT', path, { body: 'old' });
+    afterOpening = () => send(server, 'PUT', path, { body: 'new' });
+    const replaced = await send(server, 'GET', path);
+    expect(replaced).toMatchObject({ status: 503, json: { error_code: 'TEMPORARILY_UNAVAILABLE' } });
+    expect(replaced.headers).not.toHaveProperty('etag');
+    expect(replaced.headers).not.toHaveProperty('content-disposition');
+    afterOpening = () => send(server, 'DELETE', path);
+    expect(await send(server, 'GET', path)).toMatchObject({ status: 503 });
+    afterOpening = undefined;
+    expect(await send(server, 'GET', path)).toMatchObject({ status: 404 });
+  });
+
   test('keeps workspaces apart, and nothing leads out of one', async () => {
     await send(server, 'PUT', `${root}/secret.txt`, { body: 'secret' });
     const second = { 'x-workspace': 'second' };
     expect(await send(server, 'GET', `${root}/secret.txt`, { headers: second })).toMatchObject({ status: 404 });
-    expect((await send(server, 'GET', root, { headers: second })).json).toEqual({ files: [] });
+    expect((await send(server, 'GET', root, { headers: second })).json).toEqual({});
     const up = '..%2F11111111-1111-4111-8111-111111111111%2Fsecret.txt';
     for (const path of [up, up.replaceAll('%', '%25')]) {
       expect(await send(server, 'GET', `${root}/${path}`, { headers: second }), path).toMatchObject({ status: 400 });
@@ -54,20 +68,15 @@ describe.each(['Azure', 'S3'])('the proxy over %s', (name) => {
   });
 });
 
-async function inS3(undo: AsyncDisposableStack): Promise<ArtifactStore> {
-  const s3 = undo.use(await startS3Server());
-  return await openS3({ kind: 's3', bucket: await s3.newBucket(), path: 'mlflow' }, s3.environment);
-}
-
-async function inAzure(undo: AsyncDisposableStack): Promise<ArtifactStore> {
-  const azurite = undo.use(await startAzurite());
-  const container = await azurite.newContainer();
-  const place = {
-    kind: 'azure',
-    account: azuriteAccount,
-    domain: 'core.windows.net',
-    container,
-    path: 'mlflow',
-  } as const;
-  return await openAzure(place, { AZURE_STORAGE_CONNECTION_STRING: azurite.connectionString });
+/** The same store, in which something happens after each opening of a file. */
+function interrupted(store: ArtifactStore, happening: () => Promise<unknown>): ArtifactStore {
+  return {
+    ...store,
+    async open(path) {
+      const file = await store.open(path);
+      await happening();
+      return file;
+    },
+    within: (folder) => interrupted(store.within(folder), happening),
+  };
 }
