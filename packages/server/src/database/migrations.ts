@@ -321,4 +321,11 @@ export const migrations: readonly Migration[] = [
       )${clustered}`,
     ],
   },
+  {
+    version: 5,
+    name: 'end of life',
+    statements: () => [
+      `create index model_versions_by_logged_model on model_versions (workspace_id, model_id) where model_id is not null`,
+    ],
+  },
 ];
