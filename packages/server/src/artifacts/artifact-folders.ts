@@ -4,6 +4,7 @@ import type { WorkspaceRef } from '../access/caller.ts';
 import { describeLocation } from '../artifact-store/artifact-location.ts';
 import { folderPath, joinPaths, rootPath, type ArtifactPath } from '../artifact-store/artifact-path.ts';
 import type { ArtifactStore, ReadableArtifacts } from '../artifact-store/artifact-store.ts';
+import { openLocalFolder } from '../artifact-store/local-folder.ts';
 import { openLocalReader } from '../artifact-store/local-folder-reader.ts';
 
 /**
@@ -52,17 +53,45 @@ export async function folderOfUri(
   }
 }
 
+/** Removes the folder of a run or logged model that is gone; 'elsewhere' where the server does not write. */
+export async function removeFolder(
+  places: ArtifactPlaces,
+  workspace: WorkspaceRef,
+  uri: string,
+): Promise<'removed' | 'elsewhere'> {
+  const location = describeLocation(uri);
+  if (location.kind === 'remote') return 'elsewhere';
+  if (location.kind === 'proxied') {
+    if (location.path === rootPath) return 'elsewhere';
+    await workspaceFolder(places, workspace).remove(location.path);
+    return 'removed';
+  }
+  const place = placeInRoots(places.localRoots, workspace, location.path);
+  if (place === undefined || place.folder === folderPath(workspace.guid)) return 'elsewhere';
+  // Nothing is uploaded through these roots, so there is nothing to sweep in them.
+  const store = await openLocalFolder({ root: place.root, staleBefore: 0 });
+  await store.remove(place.folder);
+  return 'removed';
+}
+
 async function localFolder(roots: readonly string[], workspace: WorkspaceRef, path: string): Promise<ArtifactFolder> {
+  const place = placeInRoots(roots, workspace, path);
+  if (place !== undefined) return { files: await openLocalReader(place.root), folder: place.folder };
+  throw invalidParameter(
+    'The artifacts of this run lie in a local folder outside of the configured artifact roots, which the server does not read.',
+  );
+}
+
+function placeInRoots(
+  roots: readonly string[],
+  workspace: WorkspaceRef,
+  path: string,
+): { root: string; folder: ArtifactPath } | undefined {
   for (const root of roots) {
     const own = resolve(root, workspace.guid);
     const below = relative(own, path);
     if (!isAbsolute(path) || isAbsolute(below) || below.split(sep)[0] === '..') continue;
-    return {
-      files: await openLocalReader(root),
-      folder: joinPaths(folderPath(workspace.guid), folderPath(below)),
-    };
+    return { root, folder: joinPaths(folderPath(workspace.guid), folderPath(below)) };
   }
-  throw invalidParameter(
-    'The artifacts of this run lie in a local folder outside of the configured artifact roots, which the server does not read.',
-  );
+  return undefined;
 }
