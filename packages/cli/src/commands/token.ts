@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import type { Surroundings } from '../surroundings.ts';
 import { CommandError, formatTable } from '../output.ts';
 import { parseDuration } from '../duration.ts';
+import { clientOf, defaultUrl } from '../running-server.ts';
 
 /**
  * `lazuli token`: API tokens, of a running server by its API, or of a data directory on which no server runs. The latter
@@ -30,7 +31,6 @@ interface CreateOptions extends PlaceOptions {
 }
 
 const roles = ['Owner', 'Contributor', 'Reader'] as const;
-const defaultUrl = 'http://127.0.0.1:5000';
 
 export function describeToken(command: Command, surroundings: Surroundings): void {
   const { output } = surroundings;
@@ -111,7 +111,7 @@ async function withTokens<Result>(
     throw new CommandError(2, 'Either --url for a running server, or --data-dir for one that does not run.');
   }
   try {
-    if (offline === undefined) return await work(await tokensOfServer(options, surroundings));
+    if (offline === undefined) return await work((await clientOf({ url: options.url }, surroundings)).apiTokens);
     const tokens = await tokensOfDatabase(options, surroundings, database);
     try {
       return await work(tokens);
@@ -124,15 +124,6 @@ async function withTokens<Result>(
     const hint = refused ? ' Put the token of an Owner of this server into LAZULI_TOKEN.' : '';
     throw new CommandError(1, `${error.message}${hint}`, { cause: error });
   }
-}
-
-async function tokensOfServer({ url: option }: PlaceOptions, { env }: Surroundings): Promise<Tokens> {
-  const url = option ?? (env['LAZULI_URL'] || env['MLFLOW_TRACKING_URI'] || defaultUrl);
-  if (!/^https?:\/\//.test(url))
-    throw new CommandError(2, `${JSON.stringify(url)} is no URL of a server; give one with --url.`);
-  const token = env['LAZULI_TOKEN'] || env['MLFLOW_TRACKING_TOKEN'];
-  const { createClient } = await import('@lazuli/client');
-  return createClient(token === undefined ? { url } : { url, token }).apiTokens;
 }
 
 async function tokensOfDatabase(
