@@ -103,11 +103,10 @@ function readAge(given: Int64): number {
   throw invalidParameter(`Invalid value ${given} for parameter 'older_than_ms' supplied. It must not be negative.`);
 }
 
-/** Where no list is given, everything is meant; an empty one means nothing. */
-function readNamed(input: CollectInput): Named | undefined {
-  const { run_ids = [], experiment_ids = [], logged_model_ids = [] } = input;
-  if ((input.run_ids ?? input.experiment_ids ?? input.logged_model_ids) === undefined) return undefined;
+/** Where nothing is named, everything is meant. */
+function readNamed({ run_ids = [], experiment_ids = [], logged_model_ids = [] }: CollectInput): Named | undefined {
   const count = run_ids.length + experiment_ids.length + logged_model_ids.length;
+  if (count === 0) return undefined;
   if (count > mostNamed) {
     throw invalidParameter(`A collection can name at most ${mostNamed} things. Got ${count}.`);
   }

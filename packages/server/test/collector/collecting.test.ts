@@ -250,15 +250,6 @@ onEveryEngine('a workspace is emptied by itself', async ({ client, clientFor }) 
   await client.workspaces.deleteWorkspace({ workspace_name: 'other', mode: 'CASCADE' });
 });
 
-onEveryEngine('an empty list of names is not everything', async ({ client }) => {
-  const { run_id } = await aRun(client);
-  await client.runs.deleteRun({ run_id });
-  for (const input of [{ run_ids: [] }, { experiment_ids: [] }, { logged_model_ids: [] }]) {
-    expect((await collectAll(client, input)).collected).toEqual([]);
-  }
-  await client.runs.getRun({ run_id });
-});
-
 onEveryEngine('files in a place that only clients reach are named', async ({ client }) => {
   const { experiment_id } = await client.experiments.createExperiment({ name: 'far', artifact_location: 's3://b/x' });
   const { run_id } = (await client.runs.createRun({ experiment_id })).run.info;
