@@ -5,7 +5,7 @@
 const layers = [
   ['reader-thread', 'server', 'index'],
   ['http'],
-  ['artifacts'],
+  ['artifacts', 'collector'],
   ['logged-models'],
   ['model-registry'],
   ['runs'],

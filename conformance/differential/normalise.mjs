@@ -1,7 +1,10 @@
 // What of an answer two servers must share: ids, times, invented names and places replaced by what they stand for, the
 // order of lists that have none taken away.
 
-const times = new Set(['creation_time', 'last_update_time']);
+const times = new Set([
+  ...['creation_time', 'last_update_time'],
+  ...['creation_timestamp', 'last_updated_timestamp', 'creation_timestamp_ms', 'last_updated_timestamp_ms'],
+]);
 const ids = new Set(['run_id', 'run_uuid', 'experiment_id']);
 const unordered = { tags: 'key', params: 'key', metrics: 'key', model_inputs: 'model_id', model_outputs: 'model_id' };
 
@@ -43,7 +46,9 @@ function normalised(value, known, key) {
     return by === undefined || repeats ? list : list.sort((a, b) => (String(a[by]) < String(b[by]) ? -1 : 1));
   }
   if (typeof value === 'object' && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, normalised(item, known, name)]));
+    // Lazuli tells who registered a model, also where that is nobody; MLflow's registry knows no users.
+    const entries = Object.entries(value).filter(([name, item]) => name !== 'user_id' || item !== 'anonymous');
+    return Object.fromEntries(entries.map(([name, item]) => [name, normalised(item, known, name)]));
   }
   if (times.has(key)) return `<${key}>`;
   if (typeof value !== 'string') return value;
@@ -51,7 +56,7 @@ function normalised(value, known, key) {
   if (key === 'message') return normalMessage(value, known);
   if (key === 'artifact_location' || key === 'artifact_uri' || key === 'root_uri') return place(value, known);
   if (/^[a-z]+(-[a-z]+)+-\d{1,4}$/.test(value) && value.length <= 24) return '<invented name>';
-  return value;
+  return replaceIds(value, known);
 }
 
 function place(value, known) {
@@ -76,5 +81,5 @@ function normalMessage(message, known) {
 }
 
 function replaceIds(text, known) {
-  return text.replace(/\b[0-9a-f]{32}\b/g, (id) => known.get(id) ?? id);
+  return text.replace(/\b(m-)?[0-9a-f]{32}\b/g, (id) => known.get(id) ?? id);
 }

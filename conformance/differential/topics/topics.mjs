@@ -4,6 +4,8 @@ import { experiments } from './experiments.mjs';
 import { history } from './history.mjs';
 import { inputs } from './inputs.mjs';
 import { logging } from './logging.mjs';
+import { loggedModels } from './logged-models.mjs';
+import { registry } from './registry.mjs';
 import { routes } from './routes.mjs';
 import { runs } from './runs.mjs';
 import { searchingExperiments } from './searching-experiments.mjs';
@@ -18,6 +20,8 @@ export const topics = {
   history,
   'searching experiments': searchingExperiments,
   'searching runs': searchingRuns,
+  'logged models': loggedModels,
+  registry,
   bodies,
   routes,
 };

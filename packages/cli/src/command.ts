@@ -45,6 +45,11 @@ const entries: readonly CommandEntry[] = [
     summary: 'Look at the database, bring it up to date, back it up',
     load: async () => (await import('./commands/db.ts')).describeDb,
   },
+  {
+    name: 'gc',
+    summary: 'Delete for good what was marked as deleted',
+    load: async () => (await import('./commands/gc.ts')).describeGc,
+  },
 ];
 
 const examples = `

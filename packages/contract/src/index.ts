@@ -2,6 +2,7 @@
 import { apiTokens } from './api-tokens.ts';
 import { artifacts } from './artifacts.ts';
 import { directTransfers } from './direct-transfers.ts';
+import { collections } from './collections.ts';
 import { experiments } from './experiments.ts';
 import { loggedModels } from './logged-models.ts';
 import { metrics } from './metrics.ts';
@@ -26,6 +27,7 @@ export const contract = {
   workspaces,
   serverInfo,
   apiTokens,
+  collections,
 };
 export type Contract = typeof contract;
 
@@ -74,3 +76,11 @@ export type { Transfer } from './artifacts.ts';
 export { Workspace, workspaces } from './workspaces.ts';
 export { scrapeMetrics, serverInfo } from './server-info.ts';
 export { ApiToken, apiTokens, RoleName } from './api-tokens.ts';
+export {
+  CollectableKind,
+  Collected,
+  Collection,
+  collections,
+  KeptBack,
+  UnremovedFiles,
+} from './collections.ts';

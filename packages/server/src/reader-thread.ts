@@ -10,7 +10,7 @@ import { searchRuns } from './runs/search-runs.ts';
 serveReads([
   searchExperiments,
   searchRuns,
-  searchLoggedModels(),
+  searchLoggedModels,
   searchRegisteredModels,
   searchModelVersions,
   metricHistory,

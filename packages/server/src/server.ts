@@ -13,10 +13,12 @@ import { openRoot, pathBelow } from './artifact-store/artifact-root.ts';
 import { openStore } from './artifact-store/open-store.ts';
 import { directOf } from './artifacts/artifact-folders.ts';
 import { artifactHandlers, listFolder } from './artifacts/artifact-handlers.ts';
+import { removeFolder } from './artifacts/artifact-folders.ts';
 import { artifactTransfers } from './artifacts/artifact-transfers.ts';
 import { directTransferHandlers } from './artifacts/direct-transfer-handlers.ts';
+import { collectHandlers } from './collector/collect-handlers.ts';
 import { createChangeWatch } from './database/change-watch.ts';
-import type { Db, Engine } from './database/engine.ts';
+import type { Db, Engine, Transaction } from './database/engine.ts';
 import type { DatabaseStatus, SchemaStep } from './database/database-status.ts';
 import type { PostgresPoolOptions } from './database/postgres/pool.ts';
 import { readSqliteStatus, upgradeSqlite } from './database/sqlite/administer.ts';
@@ -27,7 +29,7 @@ import { createApp } from './http/app.ts';
 import { createHostGuard } from './http/host-guard.ts';
 import { createWelcomePage } from './http/welcome-page.ts';
 import { loggedModelHandlers } from './logged-models/logged-model-handlers.ts';
-import { findModel, getModel } from './logged-models/logged-model-store.ts';
+import { findLockedModel, findModel, getModel } from './logged-models/logged-model-store.ts';
 import { openMetricStore } from './metric-store/metric-store.ts';
 import { historyHandlers } from './model-registry/history-handlers.ts';
 import { findVersionFiles, modelVersionHandlers } from './model-registry/model-version-handlers.ts';
@@ -37,7 +39,7 @@ import { metricHandlers } from './runs/metric-handlers.ts';
 import { createRunHandles } from './runs/run-handles.ts';
 import { runHandlers } from './runs/run-handlers.ts';
 import { createRunLog } from './runs/run-log.ts';
-import { findRun, getRun } from './runs/run-store.ts';
+import { findLockedRun, findRun, getRun } from './runs/run-store.ts';
 import { mlflowVersion, serverInfoHandlers } from './server-info.ts';
 import type { Settings } from './settings/parse-settings.ts';
 import { clientUrl } from './settings/paste-lines.ts';
@@ -125,15 +127,24 @@ export async function createServer(settings: Settings, options: ServerOptions = 
     const registry = {
       engine,
       now,
-      async findRun(workspace: WorkspaceRef, runId: string) {
-        const run = await findRun(engine.db, workspace.workspaceId, runId);
+      async findRun(db: Db, workspace: WorkspaceRef, runId: string) {
+        const run = await findRun(db, workspace.workspaceId, runId);
         return run === undefined ? undefined : { artifactUri: run.artifact_uri };
       },
-      async findLoggedModel(workspace: WorkspaceRef, modelId: string) {
-        const model = await findModel(engine.db, workspace.workspaceId, modelId);
+      async findLoggedModel(db: Db, workspace: WorkspaceRef, modelId: string) {
+        const model = await findModel(db, workspace.workspaceId, modelId);
         return model === undefined
           ? undefined
           : { artifactUri: model.artifact_uri, sourceRunId: model.source_run_id || undefined };
+      },
+      async hold(
+        tx: Transaction,
+        { workspaceId }: WorkspaceRef,
+        { runId, modelId }: { runId: string; modelId: string | null },
+      ) {
+        // Runs before models, as by whoever logs a point of both.
+        if (runId !== '') await findLockedRun(tx, workspaceId, runId);
+        if (modelId !== null) await findLockedModel(tx, workspaceId, modelId);
       },
     };
 
@@ -168,6 +179,16 @@ export async function createServer(settings: Settings, options: ServerOptions = 
         }),
         serverInfo: serverInfoHandlers({ isDirect: directOf(places, store) !== undefined }),
         apiTokens: tokenHandlers({ engine, now, authenticator }),
+        collections: collectHandlers({
+          engine,
+          now,
+          removeFolder: (workspace, uri) => removeFolder(places, workspace, uri),
+          forgetRuns(workspaceId, runs) {
+            for (const { run_id } of runs) handles.forget(workspaceId, run_id);
+            metricStore.forgetRuns(runs.map(({ run_key }) => run_key));
+          },
+          forgetExperiment: (workspaceId, experimentId) => handles.forgetExperiment(workspaceId, experimentId),
+        }),
       },
       transfers: artifactTransfers(artifactRoom),
       authenticator,

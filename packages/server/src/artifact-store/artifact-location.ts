@@ -80,6 +80,12 @@ export function runArtifactUri(location: string, runId: string): string {
   return joinLocation(location, runId, 'artifacts');
 }
 
+/** The folder that a run or a logged model has to itself, where its artifact URI is one that was made here. */
+export function ownFolder(artifactUri: string, id: string): string {
+  const { head, path, tail } = splitUri(artifactUri);
+  return path.endsWith(`/${id}/artifacts`) ? `${head}${path.slice(0, -'/artifacts'.length)}${tail}` : artifactUri;
+}
+
 /** Appends segments to the path of a location, in front of its query. */
 export function joinLocation(location: string, ...segments: readonly string[]): string {
   const { head, path, tail } = splitUri(location);

@@ -80,3 +80,26 @@ const guidForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 function isOwn(folder: ArtifactPath, { guid }: WorkspaceRef): boolean {
   return segmentsOf(folder).find((segment) => guidForm.test(segment)) === guid;
 }
+
+/** Removes the folder of a run or logged model that is gone; 'elsewhere' where the server does not write. */
+export async function removeFolder(
+  places: ArtifactPlaces,
+  workspace: WorkspaceRef,
+  uri: string,
+): Promise<'removed' | 'elsewhere'> {
+  const location = describeLocation(uri);
+  if (location.kind === 'proxied') {
+    if (location.path === rootPath) return 'elsewhere';
+    await workspaceFolder(places, workspace).remove(location.path);
+    return 'removed';
+  }
+  for (const root of places.roots) {
+    const folder = pathBelow(root.place, uri);
+    // The folder that holds those of all runs of the workspace is nobody's alone.
+    if (folder === undefined || !isOwn(folder, workspace) || segmentsOf(folder).at(-1) === workspace.guid) continue;
+    const store = await root.write();
+    await store.remove(folder);
+    return 'removed';
+  }
+  return 'elsewhere';
+}

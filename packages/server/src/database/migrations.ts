@@ -323,4 +323,40 @@ export const migrations: readonly Migration[] = [
       )${clustered}`,
     ],
   },
+  {
+    version: 5,
+    name: 'end of life',
+    statements: ({ int64, identity, text }) => [
+      // What keeps a deleted run or logged model from being collected is asked for by these.
+      `create index model_versions_by_logged_model on model_versions (workspace_id, model_id) where model_id is not null`,
+      `create index model_versions_by_run on model_versions (workspace_id, run_id)`,
+      `create index run_models_by_model on run_models (workspace_id, model_id, run_key)`,
+      `create index runs_deleted on runs (workspace_id, run_key) where lifecycle_stage = 'deleted'`,
+      `create index run_requests_by_run on run_requests (workspace_id, run_key)`,
+      `create index logged_model_metrics_by_run on logged_model_metrics (workspace_id, run_key)`,
+      `create table collections (
+        collection_id ${identity},
+        workspace_id ${int64} not null references workspaces (workspace_id),
+        principal ${text} not null,
+        start_time ${int64} not null,
+        end_time ${int64} not null,
+        older_than_ms ${int64} not null,
+        runs ${int64} not null,
+        experiments ${int64} not null,
+        logged_models ${int64} not null
+      )`,
+      `create index collections_by_workspace on collections (workspace_id, collection_id)`,
+      // Points and files outlive what they belonged to until they are removed, so this refers to neither.
+      `create table removals (
+        removal_key ${identity},
+        workspace_id ${int64} not null,
+        collection_id ${int64} not null,
+        run_key ${int64},
+        model_key ${int64},
+        location ${text} not null,
+        failure_time ${int64}
+      )`,
+      `create index removals_by_workspace on removals (workspace_id, removal_key)`,
+    ],
+  },
 ];

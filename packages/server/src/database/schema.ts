@@ -34,6 +34,8 @@ export interface Tables {
   model_version_tags: ModelVersionTagTable;
   model_aliases: ModelAliasTable;
   registry_changes: RegistryChangeTable;
+  collections: CollectionTable;
+  removals: RemovalTable;
 }
 
 export interface WorkspaceTable {
@@ -260,6 +262,31 @@ export interface RegistryChangeTable {
   new_value: string | null;
 }
 
+/** Who has emptied a workspace, and of how much. */
+export interface CollectionTable {
+  collection_id: Generated<number>;
+  workspace_id: number;
+  principal: string;
+  start_time: number;
+  end_time: number;
+  older_than_ms: number;
+  runs: number;
+  experiments: number;
+  logged_models: number;
+}
+
+/** What is left of a run or of a logged model that was collected: points and files that are still to be removed. */
+export interface RemovalTable {
+  removal_key: Generated<number>;
+  workspace_id: number;
+  collection_id: number;
+  run_key: number | null;
+  model_key: number | null;
+  location: string;
+  /** When removing it failed last. */
+  failure_time: number | null;
+}
+
 export interface LoggedModelTable {
   model_key: Generated<number>;
   workspace_id: number;
@@ -270,6 +297,7 @@ export interface LoggedModelTable {
   creation_timestamp_ms: number;
   last_updated_timestamp_ms: number;
   status: string;
+  /** `active`, `deleted`, or `collected`: nobody sees it any more, and its rows go with its files. */
   lifecycle_stage: string;
   /** Empty where the client gave none, as is `source_run_id`. */
   model_type: string;

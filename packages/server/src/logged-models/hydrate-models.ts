@@ -1,34 +1,31 @@
 import type { LoggedModel, Metric } from '@lazuli/contract';
 import type { Db } from '../database/engine.ts';
+import { listRegistrations } from '../model-registry/version-store.ts';
 import { metricOf } from '../runs/hydrate-runs.ts';
 import type { LoggedModelRow } from './logged-model-store.ts';
-
-/** The versions of registered models that logged models have become, by model id: what only a registry can tell. */
-export type FindRegistrations = (
-  db: Db,
-  workspaceId: number,
-  modelIds: readonly string[],
-) => Promise<ReadonlyMap<string, readonly { readonly name: string; readonly version: string }[]>>;
 
 /** SQLite takes 32,766 parameters a statement; one statement for this many models is also a sensible amount of rows. */
 const modelsAtOnce = 500;
 
-interface Page {
-  readonly workspaceId: number;
-  readonly registrationsOf?: FindRegistrations | undefined;
-}
-
 /** Whole models, as the wire shows them, in the order of the rows given. */
-export async function hydrateModels(db: Db, page: Page, rows: readonly LoggedModelRow[]): Promise<LoggedModel[]> {
+export async function hydrateModels(
+  db: Db,
+  workspaceId: number,
+  rows: readonly LoggedModelRow[],
+): Promise<LoggedModel[]> {
   const models: LoggedModel[] = [];
   for (let start = 0; start < rows.length; start += modelsAtOnce) {
-    models.push(...(await hydrateSome(db, page, rows.slice(start, start + modelsAtOnce))));
+    models.push(...(await hydrateSome(db, workspaceId, rows.slice(start, start + modelsAtOnce))));
   }
   return models;
 }
 
 /** Models by their keys, in the order of the keys. */
-export async function getModelsByKey(db: Db, page: Page, modelKeys: readonly number[]): Promise<LoggedModel[]> {
+export async function getModelsByKey(
+  db: Db,
+  workspaceId: number,
+  modelKeys: readonly number[],
+): Promise<LoggedModel[]> {
   const models: LoggedModel[] = [];
   for (let start = 0; start < modelKeys.length; start += modelsAtOnce) {
     const keys = modelKeys.slice(start, start + modelsAtOnce);
@@ -37,7 +34,7 @@ export async function getModelsByKey(db: Db, page: Page, modelKeys: readonly num
     models.push(
       ...(await hydrateSome(
         db,
-        page,
+        workspaceId,
         keys.flatMap((key) => byKey.get(key) ?? []),
       )),
     );
@@ -45,18 +42,14 @@ export async function getModelsByKey(db: Db, page: Page, modelKeys: readonly num
   return models;
 }
 
-async function hydrateSome(
-  db: Db,
-  { workspaceId, registrationsOf }: Page,
-  rows: readonly LoggedModelRow[],
-): Promise<LoggedModel[]> {
+async function hydrateSome(db: Db, workspaceId: number, rows: readonly LoggedModelRow[]): Promise<LoggedModel[]> {
   if (rows.length === 0) return [];
   const keys = rows.map((row) => row.model_key);
   const params = await textsOf(db, 'logged_model_params', { workspaceId, keys });
   const tags = await textsOf(db, 'logged_model_tags', { workspaceId, keys });
   const metrics = await metricsOf(db, workspaceId, rows);
   const ids = rows.map((row) => row.model_id);
-  const registrations = await registrationsOf?.(db, workspaceId, ids);
+  const registrations = await listRegistrations(db, workspaceId, ids);
   return rows.map((row) => ({
     info: {
       model_id: row.model_id,
@@ -69,7 +62,7 @@ async function hydrateSome(
       model_type: row.model_type,
       source_run_id: row.source_run_id,
       tags: tags.get(row.model_key) ?? [],
-      registrations: [...(registrations?.get(row.model_id) ?? [])],
+      registrations: registrations.get(row.model_id) ?? [],
     },
     data: { params: params.get(row.model_key) ?? [], metrics: metrics.get(row.model_key) ?? [] },
   }));

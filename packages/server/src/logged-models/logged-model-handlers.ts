@@ -19,7 +19,7 @@ import { inventName } from '../runs/invented-name.ts';
 import { pythonText } from '../runs/python-text.ts';
 import { readExperimentIds } from '../search/experiment-ids.ts';
 import type { DatasetName, LoggedModelOrder } from '../search/search-logged-models.ts';
-import { hydrateModels, type FindRegistrations } from './hydrate-models.ts';
+import { hydrateModels } from './hydrate-models.ts';
 import {
   addModelParams,
   getModel,
@@ -47,20 +47,17 @@ export interface LoggedModelRoom {
     readonly path: string | undefined;
     readonly page_token: string | undefined;
   }) => Promise<OutputOf<typeof loggedModels.listLoggedModelArtifacts>>;
-  /** Absent where there is no registry. */
-  readonly registrationsOf?: FindRegistrations;
 }
 
 type SearchInput = InputOf<typeof loggedModels.searchLoggedModels>;
 
 export function loggedModelHandlers(room: LoggedModelRoom): Handlers<typeof loggedModels> {
-  const { engine, now, listFolder, registrationsOf } = room;
-  const search = searchLoggedModels(registrationsOf);
+  const { engine, now, listFolder } = room;
 
   async function wholeModel(workspaceId: number, modelId: string, deleted: 'hidden' | 'shown'): Promise<LoggedModel> {
     return engine.snapshot(async (db) => {
       const row = await getModel(db, workspaceId, { modelId, deleted });
-      const [model] = await hydrateModels(db, { workspaceId, registrationsOf }, [row]);
+      const [model] = await hydrateModels(db, workspaceId, [row]);
       if (model === undefined) throw new TypeError('A model that was found is hydrated.');
       return model;
     });
@@ -74,7 +71,7 @@ export function loggedModelHandlers(room: LoggedModelRoom): Handlers<typeof logg
   ): Promise<LoggedModel> {
     return engine.transaction(async (tx) => {
       const row = await work(tx);
-      const [model] = await hydrateModels(tx.db, { workspaceId, registrationsOf }, [row]);
+      const [model] = await hydrateModels(tx.db, workspaceId, [row]);
       if (model === undefined) throw new TypeError(`The model ${modelId} that was written is hydrated.`);
       return model;
     });
@@ -116,7 +113,7 @@ export function loggedModelHandlers(room: LoggedModelRoom): Handlers<typeof logg
     },
 
     async searchLoggedModels(input, { workspace }) {
-      const bytes = await engine.run(search, { workspaceId: workspace.workspaceId, ...searchOf(input) });
+      const bytes = await engine.run(searchLoggedModels, { workspaceId: workspace.workspaceId, ...searchOf(input) });
       return new JsonBody(bytes);
     },
 

@@ -17,12 +17,22 @@ function selectModel(db: Db, workspaceId: number, modelId: string) {
     .selectFrom('logged_models')
     .selectAll()
     .where('workspace_id', '=', workspaceId)
-    .where('model_id', '=', modelId);
+    .where('model_id', '=', modelId)
+    .where('lifecycle_stage', '!=', 'collected');
 }
 
 /** A model that is there and not deleted. */
 export async function findModel(db: Db, workspaceId: number, modelId: string): Promise<LoggedModelRow | undefined> {
   return selectModel(db, workspaceId, modelId).where('lifecycle_stage', '=', 'active').executeTakeFirst();
+}
+
+/** Locks a model if it is there. */
+export async function findLockedModel(
+  { db, locked }: Transaction,
+  workspaceId: number,
+  modelId: string,
+): Promise<LoggedModelRow | undefined> {
+  return locked(selectModel(db, workspaceId, modelId)).executeTakeFirst();
 }
 
 /** *MLflow: a deleted model is not found, unless it is asked for.* */
@@ -37,12 +47,8 @@ export async function getModel(
 }
 
 /** A model for a transaction that decides on its row: nobody else writes it, or links points with it, until the commit. */
-export async function lockModel(
-  { db, locked }: Transaction,
-  workspaceId: number,
-  modelId: string,
-): Promise<LoggedModelRow> {
-  const row = await locked(selectModel(db, workspaceId, modelId)).executeTakeFirst();
+export async function lockModel(tx: Transaction, workspaceId: number, modelId: string): Promise<LoggedModelRow> {
+  const row = await findLockedModel(tx, workspaceId, modelId);
   if (row === undefined) throw noSuchModel(modelId);
   return row;
 }

@@ -20,6 +20,8 @@ export interface MetricStore {
   settlePoints(runKeys: readonly number[]): Promise<Preparation | undefined>;
   /** After a workspace is gone. */
   forgetWorkspace(workspaceId: number): void;
+  /** After these runs are gone. */
+  forgetRuns(runKeys: readonly number[]): void;
   /** Ends the background work; everything is settled then. */
   close(): Promise<void>;
 }
@@ -46,6 +48,7 @@ const settledAtOnce: MetricStore = {
   settleLatest: async () => undefined,
   settlePoints: async () => undefined,
   forgetWorkspace: () => {},
+  forgetRuns: () => {},
   close: async () => {},
 };
 

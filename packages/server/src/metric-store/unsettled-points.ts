@@ -34,6 +34,8 @@ export interface UnsettledPoints {
   recover(): Promise<void>;
   /** Forgets points whose runs are removed with their workspace. */
   forgetWorkspace(workspaceId: number): void;
+  /** Forgets points of runs that are removed. */
+  forgetRuns(runKeys: readonly number[]): void;
   close(): Promise<void>;
 }
 
@@ -188,6 +190,16 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
     firstSeq = end;
   }
 
+  function forgetRun(runKey: number): void {
+    const run = runs.get(runKey);
+    if (run === undefined) return;
+    // Emptied, too: a settling that waits for its turn may hold it.
+    unsettledCount -= run.points.length;
+    run.points = [];
+    run.latest = new Map();
+    runs.delete(runKey);
+  }
+
   return {
     async append(tx, series) {
       if (unsettledCount > mostUnsettled) return writeAtOnce(tx, series);
@@ -228,15 +240,9 @@ export function createUnsettledPoints(engine: Engine): UnsettledPoints {
       if (logged.length > 0) await settleAll();
     },
     forgetWorkspace(workspaceId) {
-      for (const [runKey, run] of runs) {
-        if (run.workspaceId !== workspaceId) continue;
-        // Emptied, too: a settling that waits for its turn may hold it.
-        unsettledCount -= run.points.length;
-        run.points = [];
-        run.latest = new Map();
-        runs.delete(runKey);
-      }
+      for (const [runKey, run] of runs) if (run.workspaceId === workspaceId) forgetRun(runKey);
     },
+    forgetRuns: (runKeys) => runKeys.forEach(forgetRun),
     async close() {
       closed = true;
       clearTimeout(timer);

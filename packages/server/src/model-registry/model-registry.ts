@@ -1,5 +1,5 @@
 import type { WorkspaceRef } from '../access/caller.ts';
-import type { Engine } from '../database/engine.ts';
+import type { Db, Engine, Transaction } from '../database/engine.ts';
 import type { Origins } from './model-source.ts';
 
 /**
@@ -9,6 +9,16 @@ import type { Origins } from './model-source.ts';
 export interface ModelRegistry {
   readonly engine: Engine;
   readonly now: () => number;
-  readonly findRun: (workspace: WorkspaceRef, runId: string) => ReturnType<Origins['findRun']>;
-  readonly findLoggedModel: (workspace: WorkspaceRef, modelId: string) => ReturnType<Origins['findLoggedModel']>;
+  readonly findRun: (db: Db, workspace: WorkspaceRef, runId: string) => ReturnType<Origins['findRun']>;
+  readonly findLoggedModel: (
+    db: Db,
+    workspace: WorkspaceRef,
+    modelId: string,
+  ) => ReturnType<Origins['findLoggedModel']>;
+  /** Keeps a run and a logged model, as far as they are there, from being collected until the commit. */
+  readonly hold: (
+    tx: Transaction,
+    workspace: WorkspaceRef,
+    origin: { readonly runId: string; readonly modelId: string | null },
+  ) => Promise<void>;
 }

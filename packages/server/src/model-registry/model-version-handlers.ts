@@ -117,14 +117,10 @@ export function modelVersionHandlers(registry: ModelRegistry): Handlers<typeof m
       const { principal, workspace } = caller;
       checkModelName(name);
       const checkedTags = checkTags(tags);
-      const checked = await sourceOf(registry, workspace, {
-        source,
-        runId: run_id,
-        modelId: model_id,
-        isPrompt: isPrompt(checkedTags),
-      });
+      const asked = { source, runId: run_id, modelId: model_id, isPrompt: isPrompt(checkedTags) };
       return engine.transaction(async (tx) => {
         const { db } = tx;
+        const checked = await heldSource(registry, tx, workspace, asked);
         const model = await lockModel(tx, workspace.workspaceId, name);
         const time = now();
         const row: VersionRow = {
@@ -280,8 +276,21 @@ interface AskedSource {
   readonly isPrompt: boolean;
 }
 
+/** The source, whose run and logged model stay until the commit: what is found once they are held is so. */
+async function heldSource(
+  registry: ModelRegistry,
+  tx: Transaction,
+  workspace: WorkspaceRef,
+  asked: AskedSource,
+): Promise<CheckedSource> {
+  const found = await sourceOf(registry, tx.db, workspace, asked);
+  await registry.hold(tx, workspace, found);
+  return sourceOf(registry, tx.db, workspace, asked);
+}
+
 async function sourceOf(
-  { engine, findRun, findLoggedModel }: ModelRegistry,
+  { findRun, findLoggedModel }: ModelRegistry,
+  db: Db,
   workspace: WorkspaceRef,
   { source, runId, modelId, isPrompt: isPromptVersion }: AskedSource,
 ): Promise<CheckedSource> {
@@ -290,9 +299,9 @@ async function sourceOf(
     return { source, storageLocation: source, runId: runId ?? '', modelId: null };
   }
   const origins: Origins = {
-    findRun: (id) => findRun(workspace, id),
-    findLoggedModel: (id) => findLoggedModel(workspace, id),
-    resolveVersion: (reference) => engine.snapshot((db) => resolveVersion(db, workspace.workspaceId, reference)),
+    findRun: (id) => findRun(db, workspace, id),
+    findLoggedModel: (id) => findLoggedModel(db, workspace, id),
+    resolveVersion: (reference) => resolveVersion(db, workspace.workspaceId, reference),
   };
   return checkSource({ source, runId, modelId }, origins);
 }

@@ -132,6 +132,33 @@ export async function removeVersionTag(
     .execute();
 }
 
+/** The versions that logged models have become, by the models' ids. */
+export async function listRegistrations(
+  db: Db,
+  workspaceId: number,
+  modelIds: readonly string[],
+): Promise<Map<string, { name: string; version: string }[]>> {
+  const rows = await db
+    .selectFrom('model_versions as v')
+    .innerJoin('registered_models as m', (join) =>
+      join.onRef('m.workspace_id', '=', 'v.workspace_id').onRef('m.model_key', '=', 'v.model_key'),
+    )
+    .select(['v.model_id', 'm.name', 'v.version'])
+    .where('v.workspace_id', '=', workspaceId)
+    .where('v.model_id', 'in', modelIds)
+    .orderBy('m.name')
+    .orderBy('v.version')
+    .execute();
+  const registrations = new Map<string, { name: string; version: string }[]>();
+  for (const { model_id, name, version } of rows) {
+    const registration = { name, version: String(version) };
+    const list = registrations.get(model_id ?? '');
+    if (list === undefined) registrations.set(model_id ?? '', [registration]);
+    else list.push(registration);
+  }
+  return registrations;
+}
+
 /**
  * The latest version of each stage of some models, by model. *MLflow: stages come in the order in which the model's
  * versions have them first.*

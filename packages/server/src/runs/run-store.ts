@@ -32,9 +32,18 @@ export async function findRun(db: Db, workspaceId: number, runId: string): Promi
   return selectRun(db, workspaceId, runId).executeTakeFirst();
 }
 
+/** Locks a run if it is there. */
+export async function findLockedRun(
+  { db, locked }: Transaction,
+  workspaceId: number,
+  runId: string,
+): Promise<RunRow | undefined> {
+  return locked(selectRun(db, workspaceId, runId)).executeTakeFirst();
+}
+
 /** A run for a transaction that decides on its row: nobody else writes it, or logs to it, until the commit. */
-export async function lockRun({ db, locked }: Transaction, workspaceId: number, runId: string): Promise<RunRow> {
-  const row = await locked(selectRun(db, workspaceId, runId)).executeTakeFirst();
+export async function lockRun(tx: Transaction, workspaceId: number, runId: string): Promise<RunRow> {
+  const row = await findLockedRun(tx, workspaceId, runId);
   if (row === undefined) throw noSuchRun(runId);
   return row;
 }

@@ -70,6 +70,8 @@ export async function countContents(
 
 /** Every table with rows of a workspace, those that refer to others first. */
 const ownedTables = [
+  'removals',
+  'collections',
   'logged_model_metrics',
   'logged_model_tags',
   'logged_model_params',

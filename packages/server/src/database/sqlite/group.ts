@@ -65,12 +65,16 @@ export function createSqliteGroups(): SqliteGroups {
   };
 }
 
-const identityColumns = { runs: 'run_key', metric_keys: 'metric_key' } as const;
-type Identified = keyof typeof identityColumns;
+const highestIdentities = {
+  // The points of a collected run are still there until they are removed.
+  runs: `select max(run_key) as highest from (select max(run_key) as run_key from runs union all select max(run_key) from removals)`,
+  metric_keys: `select max(metric_key) as highest from metric_keys`,
+} as const;
+type Identified = keyof typeof highestIdentities;
 
 async function highestIdentity(tx: WriterTransaction, table: Identified): Promise<number> {
-  const { rows } = await tx.query(`select coalesce(max(${identityColumns[table]}), 0) as highest from ${table}`, []);
-  return Number(rows[0]?.['highest']);
+  const { rows } = await tx.query(highestIdentities[table], []);
+  return Number(rows[0]?.['highest'] ?? 0);
 }
 
 /** The memory of a blob goes to the writer thread instead of being copied: whoever writes one has made it for that. */
