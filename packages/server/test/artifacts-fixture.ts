@@ -70,7 +70,7 @@ export async function anArtifactServer(
     decided.push(actions);
     if (asked.headers.authorization === 'nobody') throw new MlflowError('PERMISSION_DENIED', 'no');
     const workspace = asked.headers['x-workspace'] === 'second' ? second : first;
-    return { principal: { name: 'anonymous', grants: [] }, workspace };
+    return { principal: { objectId: guid, name: 'anonymous', kind: 'Anonymous', groups: [], grants: [] }, workspace };
   };
   await app.register(artifactTransferRoutes, { transfers: artifactTransfers(room), authorize, ...options });
   routeHandlers(app, room, authorize);

@@ -34,7 +34,13 @@ export const rememberedTokens = 10_000;
 const longestHeader = 4_096;
 
 /** Without authentication the server listens on loopback only, and whoever can reach it owns it. */
-const anonymous: Principal = { name: 'anonymous', grants: [{ role: 'Owner', workspaceId: 'all' }] };
+const anonymous: Principal = {
+  objectId: '00000000-0000-0000-0000-000000000000',
+  name: 'anonymous',
+  kind: 'Anonymous',
+  groups: [],
+  grants: [{ role: 'Owner', workspaceId: 'all' }],
+};
 
 interface Remembered {
   readonly tokenId: string;
@@ -99,7 +105,13 @@ export function createAuthenticator({ mode, engine, now }: AuthenticatorOptions)
 }
 
 function principalOf(token: TokenRow): Principal {
-  return { name: token.principal, grants: [{ role: token.role, workspaceId: token.workspace_id ?? 'all' }] };
+  return {
+    objectId: token.token_id,
+    name: token.principal,
+    kind: 'ApiToken',
+    groups: [],
+    grants: [{ role: token.role, workspaceId: token.workspace_id ?? 'all' }],
+  };
 }
 
 /** The secret that a header carries; what does not even look like one goes no further. */

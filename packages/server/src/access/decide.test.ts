@@ -1,6 +1,6 @@
 import { contract, MlflowError, transfers, type Endpoint } from '@lazuli/contract';
 import { describe, expect, test } from 'vitest';
-import type { Caller, Grant } from './caller.ts';
+import type { Caller, Grant, Principal } from './caller.ts';
 import { decide, mayRead, type Actions, type DecisionScope } from './decide.ts';
 
 const endpoints: Record<string, Pick<Endpoint, 'actions' | 'scope'>> = {
@@ -75,7 +75,7 @@ describe('deciding', () => {
   });
 
   test('a workspace may be seen by whoever holds a role in it or in all', () => {
-    const principal = { name: 'ann', grants: [{ role: 'Reader', workspaceId: 3 }] };
+    const principal = ann([{ role: 'Reader', workspaceId: 3 }]);
     expect(mayRead(principal, 3)).toBe(true);
     expect(mayRead(principal, 4)).toBe(false);
     expect(mayRead({ name: 'bob', grants: [{ role: 'Reader', workspaceId: 'all' }] }, 4)).toBe(true);
@@ -124,5 +124,9 @@ function aCaller(grants: readonly Grant[]): Caller {
     resourceGroup: 'group',
     defaultArtifactRoot: null,
   };
-  return { principal: { name: 'ann', grants }, workspace };
+  return { principal: ann(grants), workspace };
+}
+
+function ann(grants: readonly Grant[]): Principal {
+  return { objectId: '8c9d3b1e-5f0a-4c55-9d0f-0d1c7d5f2b11', name: 'ann', kind: 'ApiToken', groups: [], grants };
 }

@@ -50,8 +50,14 @@ beforeEach(() => {
 
 describe('a token', () => {
   test('signs in as Bearer and as the password of Basic, whatever the user name and the case of the scheme', async () => {
-    const { secret } = await tokens.createToken({ principal: 'ann', role: 'Owner' });
-    const ann = { name: 'ann', grants: [{ role: 'Owner', workspaceId: 'all' }] };
+    const { token, secret } = await tokens.createToken({ principal: 'ann', role: 'Owner' });
+    const ann: Principal = {
+      objectId: token.token_id,
+      name: 'ann',
+      kind: 'ApiToken',
+      groups: [],
+      grants: [{ role: 'Owner', workspaceId: 'all' }],
+    };
     for (const header of [
       `Bearer ${secret}`,
       `bearer ${secret}`,
@@ -183,7 +189,10 @@ describe('a request without a right token', () => {
     const open = createAuthenticator({ mode: 'none', engine, now });
     const { secret } = await tokens.createToken({ principal: 'ann', role: 'Reader' });
     expect(await open.authenticate(undefined)).toEqual({
+      objectId: '00000000-0000-0000-0000-000000000000',
       name: 'anonymous',
+      kind: 'Anonymous',
+      groups: [],
       grants: [{ role: 'Owner', workspaceId: 'all' }],
     });
     expect(await open.authenticate(`Bearer ${secret}`)).toMatchObject({ name: 'ann' });
