@@ -11,6 +11,7 @@ const layers = [
   ['runs'],
   ['experiments'],
   ['workspaces'],
+  ['identity'],
   ['access'],
   ['search'],
   ['metric-store'],

@@ -21,6 +21,11 @@ const entries: readonly CommandEntry[] = [
     load: async () => (await import('./commands/token.ts')).describeToken,
   },
   {
+    name: 'ad',
+    summary: 'Users, groups and service principals, and what they sign in with',
+    load: async () => (await import('./commands/ad.ts')).describeAd,
+  },
+  {
     name: 'db',
     summary: 'Look at the database, bring it up to date, back it up',
     load: async () => (await import('./commands/db.ts')).describeDb,

@@ -89,3 +89,8 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
     )
     .join('\n');
 }
+
+/** A moment in Unix milliseconds, to the second. */
+export function moment(time: number | bigint): string {
+  return new Date(Number(time)).toISOString().replace(/\.\d+Z$/, 'Z');
+}

@@ -1,6 +1,7 @@
 /** The wire of MLflow's tracking API, and Lazuli's own surface beside it, as values. */
 import { apiTokens } from './api-tokens.ts';
 import { artifacts } from './artifacts.ts';
+import { directory } from './directory.ts';
 import { experiments } from './experiments.ts';
 import { loggedModels } from './logged-models.ts';
 import { metrics } from './metrics.ts';
@@ -24,6 +25,7 @@ export const contract = {
   workspaces,
   serverInfo,
   apiTokens,
+  directory,
 };
 export type Contract = typeof contract;
 
@@ -71,3 +73,4 @@ export type { Transfer } from './artifacts.ts';
 export { Workspace, workspaces } from './workspaces.ts';
 export { scrapeMetrics, serverInfo } from './server-info.ts';
 export { ApiToken, apiTokens, RoleName } from './api-tokens.ts';
+export { DirectoryCredential, directory, DirectoryKind, DirectoryObject } from './directory.ts';

@@ -24,6 +24,9 @@ import { experimentHandlers } from './experiments/experiment-handlers.ts';
 import { createApp } from './http/app.ts';
 import { createHostGuard } from './http/host-guard.ts';
 import { createWelcomePage } from './http/welcome-page.ts';
+import { directoryHandlers } from './identity/directory-handlers.ts';
+import { openOfflineDirectory, type OfflineDirectory } from './identity/offline-directory.ts';
+import { openTenant } from './identity/tenant.ts';
 import { loggedModelHandlers } from './logged-models/logged-model-handlers.ts';
 import { findModel, getModel } from './logged-models/logged-model-store.ts';
 import { openMetricStore } from './metric-store/metric-store.ts';
@@ -99,6 +102,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
     const furnish = (db: Db, workspace: WorkspaceRef): Promise<void> =>
       insertDefaultExperiment(db, workspace, { now, locationFor });
     const directory = await openWorkspaceDirectory(engine, now, furnish);
+    const tenant = await openTenant(engine, now);
     const authenticator = createAuthenticator({ mode: settings.auth, engine, now });
     const changes = createChangeWatch(engine, () => {
       directory.forget();
@@ -159,6 +163,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
         }),
         serverInfo: serverInfoHandlers(),
         apiTokens: tokenHandlers({ engine, now, authenticator }),
+        directory: directoryHandlers({ engine, now, tenant, authenticator }),
       },
       transfers: artifactTransfers(artifactRoom),
       authenticator,
@@ -235,6 +240,11 @@ function databaseReadiness({ db }: Engine, logger: Logger): Readiness {
 /** API tokens of a data directory on which no server runs. */
 export function openTokens(settings: Settings): Promise<OfflineTokens> {
   return openOfflineTokens(() => openEngine(settings), Date.now);
+}
+
+/** The directory of a data directory on which no server runs, or of a PostgreSQL database. */
+export function openDirectory(settings: Settings): Promise<OfflineDirectory> {
+  return openOfflineDirectory(() => openEngine(settings), Date.now);
 }
 
 /** What the database is, whether or not servers use it; changes nothing. */

@@ -70,7 +70,10 @@ export async function anArtifactServer(
     decided.push(actions);
     if (asked.headers.authorization === 'nobody') throw new MlflowError('PERMISSION_DENIED', 'no');
     const workspace = asked.headers['x-workspace'] === 'second' ? second : first;
-    return { principal: { objectId: guid, name: 'anonymous', kind: 'Anonymous', groups: [], grants: [] }, workspace };
+    return {
+      principal: { objectId: first.guid, name: 'anonymous', kind: 'Anonymous', groups: [], grants: [] },
+      workspace,
+    };
   };
   await app.register(artifactTransferRoutes, { transfers: artifactTransfers(room), authorize, ...options });
   routeHandlers(app, room, authorize);

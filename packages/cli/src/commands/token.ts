@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import type { createClient as ClientMaker } from '@lazuli/client';
 import type { Command } from 'commander';
 import type { Surroundings } from '../surroundings.ts';
-import { CommandError, formatTable } from '../output.ts';
+import { CommandError, formatTable, moment } from '../output.ts';
+import { takePlace, withPlace, type Place, type PlaceOptions } from '../server-place.ts';
 import { parseDuration } from '../duration.ts';
 
 /**
@@ -14,14 +14,6 @@ type Tokens = ReturnType<typeof ClientMaker>['apiTokens'];
 type NewToken = Parameters<Tokens['createToken']>[0];
 type ApiToken = Awaited<ReturnType<Tokens['createToken']>>['token'];
 
-interface PlaceOptions {
-  readonly url?: string;
-  readonly dataDir?: string;
-  readonly backendStoreUri?: string;
-  readonly databaseUrl?: string;
-  readonly config?: string;
-}
-
 interface CreateOptions extends PlaceOptions {
   readonly role: string;
   readonly principal?: string;
@@ -30,20 +22,11 @@ interface CreateOptions extends PlaceOptions {
 }
 
 const roles = ['Owner', 'Contributor', 'Reader'] as const;
-const defaultUrl = 'http://127.0.0.1:5000';
 
 export function describeToken(command: Command, surroundings: Surroundings): void {
   const { output } = surroundings;
   const subcommand = (usage: string, summary: string) =>
-    command
-      .command(usage)
-      .description(summary)
-      .helpOption('--help', 'show this help')
-      .option('--url <url>', `a running server (LAZULI_URL, MLFLOW_TRACKING_URI; default: ${defaultUrl})`)
-      .option('--data-dir <folder>', 'the data directory of a server that does not run')
-      .option('--backend-store-uri <uri>', 'its database, where that lies elsewhere')
-      .option('--database-url <url>', 'its PostgreSQL database; servers on it may run')
-      .option('--config <file>', 'its file of settings');
+    takePlace(command.command(usage).description(summary).helpOption('--help', 'show this help'));
 
   subcommand('create', 'Create a token; its secret is printed once')
     .requiredOption('--role <role>', `what it may do: ${roles.join(', ')}`)
@@ -59,7 +42,9 @@ The secret alone goes to stdout:
     )
     .action(async (options: CreateOptions) => {
       const input = createInput(options, Date.now());
-      const { token, secret } = await withTokens(options, surroundings, 'make', (tokens) => tokens.createToken(input));
+      const { token, secret } = await withPlace(options, surroundings, tokensOf('make'), (tokens) =>
+        tokens.createToken(input),
+      );
       output.result(secret);
       output.remark(`Token ${token.token_id}: ${describe(token)}. Keep the secret; it is not shown again.`);
     });
@@ -67,13 +52,13 @@ The secret alone goes to stdout:
   subcommand('list', 'List tokens, without their secrets')
     .option('--json', 'as JSON')
     .action(async (options: PlaceOptions & { readonly json?: true }) => {
-      const { tokens = [] } = await withTokens(options, surroundings, 'read', (place) => place.listTokens({}));
+      const { tokens = [] } = await withPlace(options, surroundings, tokensOf('read'), (place) => place.listTokens({}));
       output.result(options.json === true ? JSON.stringify(tokens, null, 2) : tokenTable(tokens));
     });
 
   subcommand('revoke <token-id>', 'Revoke a token; it is refused from the next request on').action(
     async (tokenId: string, options: PlaceOptions) => {
-      await withTokens(options, surroundings, 'read', (tokens) => tokens.revokeToken({ token_id: tokenId }));
+      await withPlace(options, surroundings, tokensOf('read'), (tokens) => tokens.revokeToken({ token_id: tokenId }));
       output.remark(`Token ${tokenId} is revoked.`);
     },
   );
@@ -87,6 +72,14 @@ run meanwhile.`,
   );
 }
 
+function tokensOf(database: 'make' | 'read'): Place<Tokens> {
+  return {
+    database,
+    ofServer: ({ apiTokens }) => apiTokens,
+    ofDatabase: async (settings) => (await import('@lazuli/server')).openTokens(settings),
+  };
+}
+
 function createInput(options: CreateOptions, now: number): NewToken {
   const role = roles.find((name) => name.toLowerCase() === options.role.toLowerCase());
   if (role === undefined) {
@@ -98,69 +91,6 @@ function createInput(options: CreateOptions, now: number): NewToken {
     ...(options.workspace === undefined ? {} : { workspace: options.workspace }),
     ...(options.expiresIn === undefined ? {} : { expiry_time: now + parseDuration('--expires-in', options.expiresIn) }),
   };
-}
-
-async function withTokens<Result>(
-  options: PlaceOptions,
-  surroundings: Surroundings,
-  database: 'make' | 'read',
-  work: (tokens: Tokens) => Promise<Result>,
-): Promise<Result> {
-  const offline = options.dataDir ?? options.backendStoreUri ?? options.databaseUrl ?? options.config;
-  if (offline !== undefined && options.url !== undefined) {
-    throw new CommandError(2, 'Either --url for a running server, or --data-dir for one that does not run.');
-  }
-  try {
-    if (offline === undefined) return await work(await tokensOfServer(options, surroundings));
-    const tokens = await tokensOfDatabase(options, surroundings, database);
-    try {
-      return await work(tokens);
-    } finally {
-      await tokens.close();
-    }
-  } catch (error) {
-    if (error instanceof CommandError || !(error instanceof Error)) throw error;
-    const refused = 'status' in error && error.status === 401;
-    const hint = refused ? ' Put the token of an Owner of this server into LAZULI_TOKEN.' : '';
-    throw new CommandError(1, `${error.message}${hint}`, { cause: error });
-  }
-}
-
-async function tokensOfServer({ url: option }: PlaceOptions, { env }: Surroundings): Promise<Tokens> {
-  const url = option ?? (env['LAZULI_URL'] || env['MLFLOW_TRACKING_URI'] || defaultUrl);
-  if (!/^https?:\/\//.test(url))
-    throw new CommandError(2, `${JSON.stringify(url)} is no URL of a server; give one with --url.`);
-  const token = env['LAZULI_TOKEN'] || env['MLFLOW_TRACKING_TOKEN'];
-  const { createClient } = await import('@lazuli/client');
-  return createClient(token === undefined ? { url } : { url, token }).apiTokens;
-}
-
-async function tokensOfDatabase(
-  { dataDir, backendStoreUri, databaseUrl, config }: PlaceOptions,
-  surroundings: Surroundings,
-  database: 'make' | 'read',
-): Promise<Tokens & { close(): Promise<void> }> {
-  const { openTokens } = await import('@lazuli/server');
-  const { checkSettings } = await import('./serve.ts');
-  // Nothing listens here, so another address than loopback, or several workers, are no reason to refuse.
-  const flags = {
-    'data-dir': dataDir,
-    'backend-store-uri': backendStoreUri,
-    'database-url': databaseUrl,
-    config,
-    host: '127.0.0.1',
-    workers: '1',
-  };
-  const settings = checkSettings(flags, surroundings);
-  const { database: place } = settings;
-  if (database === 'read' && place.kind === 'sqlite' && !existsSync(place.path)) {
-    throw new CommandError(1, `There is no database at ${place.path}.`);
-  }
-  return openTokens(settings).catch((error: unknown) => {
-    const message = error instanceof Error ? error.message : String(error);
-    const hint = 'If a server runs there, leave out --data-dir: its tokens are made through --url.';
-    throw new CommandError(1, `${message}\n${hint}`, { cause: error });
-  });
 }
 
 function describe({ principal, role, workspace, expiry_time }: ApiToken): string {
@@ -179,8 +109,4 @@ function tokenTable(tokens: readonly ApiToken[]): string {
     expiry_time === undefined ? 'never' : moment(expiry_time),
   ]);
   return formatTable([['TOKEN', 'PRINCIPAL', 'ROLE', 'WORKSPACE', 'CREATED', 'EXPIRES'], ...rows]);
-}
-
-function moment(time: number | bigint): string {
-  return new Date(Number(time)).toISOString().replace(/\.\d+Z$/, 'Z');
 }

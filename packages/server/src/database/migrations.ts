@@ -321,4 +321,72 @@ export const migrations: readonly Migration[] = [
       )${clustered}`,
     ],
   },
+  {
+    version: 6,
+    name: 'identity',
+    statements: ({ int64, text, clustered }) => [
+      `create table tenants (
+        tenant_id ${text} not null primary key,
+        position ${int64} not null unique,
+        domain ${text} not null,
+        creation_time ${int64} not null
+      )`,
+      `create table directory_objects (
+        object_id ${text} not null primary key,
+        kind ${text} not null,
+        display_name ${text} not null,
+        user_name ${text} unique,
+        app_id ${text} unique,
+        password_hash ${text},
+        redirect_uris ${text} not null,
+        disabled ${int64} not null,
+        creation_time ${int64} not null
+      )`,
+      `create index directory_objects_by_kind on directory_objects (kind, display_name, object_id)`,
+      `create table directory_members (
+        group_id ${text} not null references directory_objects (object_id),
+        member_id ${text} not null references directory_objects (object_id),
+        primary key (group_id, member_id)
+      )${clustered}`,
+      `create index directory_members_by_member on directory_members (member_id, group_id)`,
+      `create table directory_credentials (
+        credential_id ${text} not null primary key,
+        object_id ${text} not null references directory_objects (object_id),
+        kind ${text} not null,
+        display_name ${text} not null,
+        secret_hash ${text} unique,
+        certificate ${text},
+        thumbprint ${text},
+        creation_time ${int64} not null,
+        expiry_time ${int64} not null
+      )`,
+      `create index directory_credentials_by_object on directory_credentials (object_id, creation_time)`,
+      `create table signing_keys (
+        key_id ${text} not null primary key,
+        public_jwk ${text} not null,
+        sealed_private ${text} not null,
+        sealed_under ${text} not null,
+        active_from ${int64} not null,
+        creation_time ${int64} not null
+      )`,
+      `create table authority_grants (
+        grant_hash ${text} not null primary key,
+        kind ${text} not null,
+        family ${text} not null,
+        object_id ${text},
+        user_code ${text} unique,
+        state ${text} not null,
+        detail ${text} not null,
+        expiry_time ${int64} not null
+      )`,
+      `create index authority_grants_by_family on authority_grants (family)`,
+      `create index authority_grants_by_object on authority_grants (object_id)`,
+      `create index authority_grants_by_expiry on authority_grants (expiry_time)`,
+      `create table sign_in_failures (
+        subject ${text} not null primary key,
+        failures ${int64} not null,
+        blocked_until ${int64} not null
+      )${clustered}`,
+    ],
+  },
 ];

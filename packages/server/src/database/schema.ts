@@ -34,6 +34,13 @@ export interface Tables {
   model_version_tags: ModelVersionTagTable;
   model_aliases: ModelAliasTable;
   registry_changes: RegistryChangeTable;
+  tenants: TenantTable;
+  directory_objects: DirectoryObjectTable;
+  directory_members: DirectoryMemberTable;
+  directory_credentials: DirectoryCredentialTable;
+  signing_keys: SigningKeyTable;
+  authority_grants: AuthorityGrantTable;
+  sign_in_failures: SignInFailureTable;
 }
 
 export interface WorkspaceTable {
@@ -296,4 +303,82 @@ export interface LoggedModelMetricTable {
   dataset_digest: string;
   is_nan: number;
   value: number;
+}
+
+/** The directory's tenants; the one at position 0 is the default one. */
+export interface TenantTable {
+  tenant_id: string;
+  position: number;
+  domain: string;
+  creation_time: number;
+}
+
+/** Users, groups and service principals. */
+export interface DirectoryObjectTable {
+  object_id: string;
+  kind: 'User' | 'Group' | 'ServicePrincipal';
+  display_name: string;
+  /** In small letters, of users alone. */
+  user_name: string | null;
+  /** Of service principals alone. */
+  app_id: string | null;
+  /** scrypt, with its salt and its cost (identity/password.ts). */
+  password_hash: string | null;
+  /** A JSON list. */
+  redirect_uris: string;
+  disabled: number;
+  creation_time: number;
+}
+
+export interface DirectoryMemberTable {
+  group_id: string;
+  member_id: string;
+}
+
+export interface DirectoryCredentialTable {
+  credential_id: string;
+  object_id: string;
+  kind: 'secret' | 'certificate';
+  display_name: string;
+  /** SHA-256 of a secret, hex: it has 256 random bits. */
+  secret_hash: string | null;
+  /** PEM. */
+  certificate: string | null;
+  /** SHA-256 of the certificate, hex. */
+  thumbprint: string | null;
+  creation_time: number;
+  expiry_time: number;
+}
+
+export interface SigningKeyTable {
+  key_id: string;
+  public_jwk: string;
+  /** PKCS#8, encrypted (identity/sealed-box.ts). */
+  sealed_private: string;
+  /** Names the key that it is encrypted under. */
+  sealed_under: string;
+  active_from: number;
+  creation_time: number;
+}
+
+/** What the authority has given out and takes back: authorization codes, device codes, refresh tokens; and assertions that were used. */
+export interface AuthorityGrantTable {
+  /** SHA-256 of the code or token, hex. */
+  grant_hash: string;
+  kind: 'code' | 'device' | 'refresh' | 'assertion';
+  /** Codes and the refresh tokens that came of them fall together. */
+  family: string;
+  object_id: string | null;
+  user_code: string | null;
+  state: 'open' | 'approved' | 'declined' | 'used';
+  /** JSON, by kind. */
+  detail: string;
+  expiry_time: number;
+}
+
+/** Sign-ins that failed in a row, by user name. */
+export interface SignInFailureTable {
+  subject: string;
+  failures: number;
+  blocked_until: number;
 }
