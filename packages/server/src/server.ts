@@ -5,8 +5,9 @@ import type { FastifyInstance } from 'fastify';
 import { pino, type Logger } from 'pino';
 import { createAuthenticator } from './access/authenticate.ts';
 import type { WorkspaceRef } from './access/caller.ts';
-import { mayRead } from './access/decide.ts';
+import { createDecider } from './access/decide.ts';
 import { openOfflineTokens, type OfflineTokens } from './access/offline-tokens.ts';
+import { createRoleDirectory } from './access/role-directory.ts';
 import { tokenHandlers } from './access/token-handlers.ts';
 import { checkLocation, experimentLocation } from './artifact-store/artifact-location.ts';
 import { folderPath } from './artifact-store/artifact-path.ts';
@@ -104,9 +105,13 @@ export async function createServer(settings: Settings, options: ServerOptions = 
     const directory = await openWorkspaceDirectory(engine, now, furnish);
     const tenant = await openTenant(engine, now);
     const authenticator = createAuthenticator({ mode: settings.auth, engine, now });
+    const roles = createRoleDirectory(engine);
+    await roles.load();
+    const decider = createDecider(roles);
     const changes = createChangeWatch(engine, () => {
       directory.forget();
       authenticator.forgetAllTokens();
+      roles.forget();
     });
     const log = createRunLog(engine, handles, metricStore, telemetry.commits);
     telemetry.watchCommitQueue(log);
@@ -151,13 +156,14 @@ export async function createServer(settings: Settings, options: ServerOptions = 
           engine,
           now,
           directory,
-          mayRead,
+          mayRead: (principal, workspace) => decider.mayRead(principal, workspace),
           checkArtifactRoot,
           furnish,
           forget({ workspaceId }) {
             handles.forgetWorkspace(workspaceId);
             metricStore.forgetWorkspace(workspaceId);
             authenticator.forgetAllTokens();
+            roles.forget();
           },
           removeFiles: ({ guid }) => store.remove(folderPath(guid)),
         }),
@@ -168,7 +174,11 @@ export async function createServer(settings: Settings, options: ServerOptions = 
       transfers: artifactTransfers(artifactRoom),
       authenticator,
       workspaces: directory,
-      catchUp: () => changes.catchUp(),
+      decider,
+      catchUp() {
+        const behind = changes.catchUp();
+        return behind === undefined ? roles.load() : behind.then(() => roles.load());
+      },
       hostGuard: createHostGuard(settings),
       welcomePage: () =>
         createWelcomePage({

@@ -21,7 +21,15 @@ interface CreateOptions extends PlaceOptions {
   readonly expiresIn?: string;
 }
 
-const roles = ['Owner', 'Contributor', 'Reader'] as const;
+const roles = [
+  'Owner',
+  'Contributor',
+  'Reader',
+  'AzureML Data Scientist',
+  'AzureML Compute Operator',
+  'AzureML Registry User',
+  'AzureML Metrics Writer',
+] as const satisfies readonly NewToken['role'][];
 
 export function describeToken(command: Command, surroundings: Surroundings): void {
   const { output } = surroundings;

@@ -389,4 +389,50 @@ export const migrations: readonly Migration[] = [
       )${clustered}`,
     ],
   },
+  {
+    version: 7,
+    name: 'roles and resource groups',
+    statements: ({ int64, text, clustered }) => [
+      `alter table workspaces add column last_update_time ${int64} not null default 0`,
+      `update workspaces set last_update_time = creation_time`,
+      `alter table workspaces add column tags ${text} not null default '{}'`,
+      `alter table workspaces add column properties ${text} not null default '{}'`,
+      `alter table workspaces add column private_link ${int64} not null default 0`,
+      // Azure compares names without regard to case.
+      `create unique index workspaces_by_place on workspaces (lower(subscription_id), lower(resource_group), lower(name))`,
+      `create table resource_groups (
+        subscription_id ${text} not null,
+        name ${text} not null,
+        location ${text} not null,
+        tags ${text} not null,
+        primary key (subscription_id, name)
+      )${clustered}`,
+      `create unique index resource_groups_by_name on resource_groups (lower(subscription_id), lower(name))`,
+      `insert into resource_groups (subscription_id, name, location, tags)
+        select subscription_id, resource_group, min(region), '{}' from workspaces
+        group by subscription_id, resource_group`,
+      `create table role_definitions (
+        role_id ${text} primary key,
+        name ${text} not null unique,
+        description ${text} not null,
+        actions ${text} not null,
+        not_actions ${text} not null,
+        assignable_scopes ${text} not null,
+        creation_time ${int64} not null,
+        update_time ${int64} not null
+      )`,
+      `create table role_assignments (
+        assignment_id ${text} primary key,
+        scope ${text} not null,
+        scope_key ${text} not null,
+        role_id ${text} not null,
+        principal_id ${text} not null,
+        principal_type ${text} not null,
+        description ${text},
+        created_by ${text} not null,
+        creation_time ${int64} not null,
+        unique (scope_key, principal_id, role_id)
+      )`,
+    ],
+  },
 ];

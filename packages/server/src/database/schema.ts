@@ -41,6 +41,9 @@ export interface Tables {
   signing_keys: SigningKeyTable;
   authority_grants: AuthorityGrantTable;
   sign_in_failures: SignInFailureTable;
+  resource_groups: ResourceGroupTable;
+  role_definitions: RoleDefinitionTable;
+  role_assignments: RoleAssignmentTable;
 }
 
 export interface WorkspaceTable {
@@ -55,6 +58,45 @@ export interface WorkspaceTable {
   default_artifact_root: string | null;
   next_experiment_id: number;
   next_model_key: Generated<number>;
+  creation_time: number;
+  last_update_time: Generated<number>;
+  /** A JSON object of texts. */
+  tags: Generated<string>;
+  /** A JSON object: what Azure's clients have said about it beyond the columns, which they get back. */
+  properties: Generated<string>;
+  /** 1 where it is reached under a host name of its own. */
+  private_link: Generated<number>;
+}
+
+export interface ResourceGroupTable {
+  subscription_id: string;
+  name: string;
+  location: string;
+  tags: string;
+}
+
+/** Custom roles; those of Azure are built in. Lists are JSON. */
+export interface RoleDefinitionTable {
+  role_id: string;
+  name: string;
+  description: string;
+  actions: string;
+  not_actions: string;
+  assignable_scopes: string;
+  creation_time: number;
+  update_time: number;
+}
+
+export interface RoleAssignmentTable {
+  assignment_id: string;
+  scope: string;
+  /** The scope in small letters. */
+  scope_key: string;
+  role_id: string;
+  principal_id: string;
+  principal_type: string;
+  description: string | null;
+  created_by: string;
   creation_time: number;
 }
 

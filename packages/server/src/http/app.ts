@@ -45,6 +45,7 @@ export interface AppParts {
   readonly transfers: ArtifactTransfers;
   readonly authenticator: Authenticator;
   readonly workspaces: AddressedWorkspaces;
+  readonly decider: AdmissionParts['decider'];
   readonly catchUp: AdmissionParts['catchUp'];
   readonly hostGuard: HostGuard;
   readonly welcomePage: () => WelcomePage;

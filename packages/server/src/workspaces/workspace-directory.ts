@@ -118,6 +118,7 @@ function place(name: string, time: number): NewWorkspace {
     default_artifact_root: null,
     next_experiment_id: 0,
     creation_time: time,
+    last_update_time: time,
   };
 }
 

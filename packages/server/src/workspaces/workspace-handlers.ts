@@ -24,7 +24,7 @@ export interface WorkspaceRoom {
   readonly engine: Engine;
   readonly now: () => number;
   readonly directory: WorkspaceDirectory;
-  readonly mayRead: (principal: Principal, workspaceId: number) => boolean;
+  readonly mayRead: (principal: Principal, workspace: WorkspaceRef) => boolean;
   /** Checks a root for the artifacts of a workspace's experiments. */
   readonly checkArtifactRoot: (root: string) => string;
   /** Gives a new workspace what it starts with. */
@@ -39,7 +39,7 @@ export function workspaceHandlers(room: WorkspaceRoom): Handlers<typeof workspac
   return {
     async listWorkspaces(_input, { principal }) {
       const rows = await listWorkspaces(engine.db);
-      return { workspaces: rows.filter((row) => mayRead(principal, row.workspace_id)).map(workspaceOf) };
+      return { workspaces: rows.filter((row) => mayRead(principal, workspaceRef(row))).map(workspaceOf) };
     },
 
     async createWorkspace({ name, description, default_artifact_root: root }) {
@@ -76,6 +76,7 @@ export function workspaceHandlers(room: WorkspaceRoom): Handlers<typeof workspac
         throw invalidParameter('Workspace update must have at least one key');
       }
       const change = {
+        last_update_time: now(),
         ...(description === undefined ? {} : { description }),
         ...(root === undefined ? {} : { default_artifact_root: root === '' ? null : checkArtifactRoot(root) }),
       };
@@ -113,7 +114,7 @@ export function workspaceHandlers(room: WorkspaceRoom): Handlers<typeof workspac
             `Cannot delete workspace '${workspace_name}': it still contains ${experiments} experiment(s), ${runs} run(s) and ${models} registered model(s). Remove them first, or delete with mode CASCADE.`,
           );
         }
-        await removeWorkspace(tx, row.workspace_id);
+        await removeWorkspace(tx, row);
         await countChange(tx);
         const removed = workspaceRef(row);
         onCommit(() => {
@@ -130,7 +131,7 @@ export function workspaceHandlers(room: WorkspaceRoom): Handlers<typeof workspac
   /** What a principal may not read does not exist for it. */
   async function getReadable(db: Db, name: string, principal: Principal): Promise<WorkspaceRow> {
     checkWorkspaceName(name);
-    const [row] = (await findWorkspacesByName(db, name)).filter((found) => mayRead(principal, found.workspace_id));
+    const [row] = (await findWorkspacesByName(db, name)).filter((found) => mayRead(principal, workspaceRef(found)));
     if (row === undefined) throw noSuchWorkspace(name);
     return row;
   }
