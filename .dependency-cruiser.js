@@ -5,6 +5,7 @@
 const layers = [
   ['reader-thread', 'server', 'index'],
   ['http'],
+  ['azure'],
   ['artifacts'],
   ['logged-models'],
   ['model-registry'],

@@ -14,6 +14,7 @@ import { folderPath } from './artifact-store/artifact-path.ts';
 import { openStore } from './artifact-store/open-store.ts';
 import { artifactHandlers, listFolder } from './artifacts/artifact-handlers.ts';
 import { artifactTransfers } from './artifacts/artifact-transfers.ts';
+import { openArm } from './azure/arm.ts';
 import { createChangeWatch } from './database/change-watch.ts';
 import type { Db, Engine } from './database/engine.ts';
 import type { DatabaseStatus, SchemaStep } from './database/database-status.ts';
@@ -48,6 +49,7 @@ import { createTelemetry, type MetricsSnapshot } from './telemetry/telemetry.ts'
 import { version } from './version.ts';
 import { openWorkspaceDirectory } from './workspaces/workspace-directory.ts';
 import { workspaceHandlers } from './workspaces/workspace-handlers.ts';
+import { createWorkspaceLifecycle } from './workspaces/workspace-lifecycle.ts';
 
 export interface Server extends AsyncDisposable {
   /** The app as a function of requests: tests call it without a socket. */
@@ -60,6 +62,9 @@ export interface Server extends AsyncDisposable {
   /** Answers what is under way, then lets go of everything. */
   close(): Promise<void>;
 }
+
+/** The one tenant of this server's own authority. */
+const tenantId = '72f988bf-0000-4000-8000-000000000001';
 
 /** The artifact folder may be shared, so an upload without a write for this long counts as given up. */
 const staleUploadMs = 60 * 60 * 1000;
@@ -138,35 +143,54 @@ export async function createServer(settings: Settings, options: ServerOptions = 
       },
     };
 
+    const lifecycle = createWorkspaceLifecycle({
+      engine,
+      directory,
+      furnish,
+      forget({ workspaceId }) {
+        handles.forgetWorkspace(workspaceId);
+        metricStore.forgetWorkspace(workspaceId);
+        authenticator.forgetAllTokens();
+        roles.forget();
+      },
+      removeFiles: ({ guid }) => store.remove(folderPath(guid)),
+    });
+    const experiments = experimentHandlers({ engine, now, locationFor, runsOf: experimentRuns(handles) });
+    const runs = runHandlers({ engine, now, handles, log, metricStore });
+    const registeredModels = registeredModelHandlers(registry);
+    const modelVersions = modelVersionHandlers(registry);
+    const origin = (): string => settings.publicUrl ?? clientUrl(settings, portOf(app));
+    const arm = openArm({
+      engine,
+      now,
+      roles,
+      decider,
+      lifecycle,
+      surroundings: () => ({ origin: origin(), tenantId }),
+      searchExperiments: experiments.searchExperiments,
+      getExperiment: experiments.getExperiment,
+      runs,
+      models: registeredModels,
+      versions: modelVersions,
+    });
+
     const app = await createApp({
+      arm,
+      authorizationUri: () => `${origin()}/${tenantId}`,
       handlers: {
-        experiments: experimentHandlers({ engine, now, locationFor, runsOf: experimentRuns(handles) }),
-        runs: runHandlers({ engine, now, handles, log, metricStore }),
+        experiments,
+        runs,
         metrics: metricHandlers({ engine, metricStore }),
         loggedModels: loggedModelHandlers({
           engine,
           now,
           listFolder: (query) => listFolder(places, query),
         }),
-        registeredModels: registeredModelHandlers(registry),
-        modelVersions: modelVersionHandlers(registry),
+        registeredModels,
+        modelVersions,
         registryHistory: historyHandlers(registry),
         artifacts: artifactHandlers(artifactRoom),
-        workspaces: workspaceHandlers({
-          engine,
-          now,
-          directory,
-          mayRead: (principal, workspace) => decider.mayRead(principal, workspace),
-          checkArtifactRoot,
-          furnish,
-          forget({ workspaceId }) {
-            handles.forgetWorkspace(workspaceId);
-            metricStore.forgetWorkspace(workspaceId);
-            authenticator.forgetAllTokens();
-            roles.forget();
-          },
-          removeFiles: ({ guid }) => store.remove(folderPath(guid)),
-        }),
+        workspaces: workspaceHandlers({ engine, now, lifecycle, mayRead: decider.mayRead, checkArtifactRoot }),
         serverInfo: serverInfoHandlers(),
         apiTokens: tokenHandlers({ engine, now, authenticator }),
         directory: directoryHandlers({ engine, now, tenant, authenticator }),

@@ -433,6 +433,7 @@ export const migrations: readonly Migration[] = [
         creation_time ${int64} not null,
         unique (scope_key, principal_id, role_id)
       )`,
+      `create table deployments (deployment_key ${text} primary key, body ${text} not null)`,
     ],
   },
 ];

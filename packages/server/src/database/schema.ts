@@ -44,6 +44,7 @@ export interface Tables {
   resource_groups: ResourceGroupTable;
   role_definitions: RoleDefinitionTable;
   role_assignments: RoleAssignmentTable;
+  deployments: DeploymentTable;
 }
 
 export interface WorkspaceTable {
@@ -73,6 +74,13 @@ export interface ResourceGroupTable {
   name: string;
   location: string;
   tags: string;
+}
+
+export interface DeploymentTable {
+  /** Its id in small letters. */
+  deployment_key: string;
+  /** JSON, as clients get it. */
+  body: string;
 }
 
 /** Custom roles; those of Azure are built in. Lists are JSON. */

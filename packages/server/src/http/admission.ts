@@ -10,6 +10,8 @@ import type { Actions, Decider, DecisionScope } from '../access/decide.ts';
  */
 export interface Admission {
   admit(request: AdmittedRequest, actions: Actions, scope: DecisionScope): Caller | Promise<Caller>;
+  /** Who calls, for protocols that decide on resources of their own. */
+  identify(request: AdmittedRequest): Promise<Caller>;
 }
 
 export interface AdmittedRequest {
@@ -85,6 +87,12 @@ export function createAdmission({ authenticator, workspaces, decider, catchUp }:
       return behind === undefined
         ? admitKnown(request, actions, scope)
         : behind.then(() => admitKnown(request, actions, scope));
+    },
+    async identify(request) {
+      await catchUp();
+      const principal = await authenticator.authenticate(request.headers.authorization);
+      request.caller = { principal, workspace: await workspaces.default() };
+      return request.caller;
     },
   };
 }

@@ -21,7 +21,9 @@ import type { ArtifactTransfers } from '../artifacts/artifact-transfers.ts';
 import type { Readiness } from '../telemetry/readiness.ts';
 import type { RequestMeter } from '../telemetry/request-meter.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { ArmService } from '../azure/arm-service.ts';
 import { createAdmission, type AddressedWorkspaces, type AdmissionParts } from './admission.ts';
+import { armRoutes, armUrl } from './arm-routes.ts';
 import { artifactTransferRoutes } from './artifact-transfer.ts';
 import { safetyHeaders, watchConnections } from './connections.ts';
 import { answerOf, endpointRoutes, routerPath } from './endpoint-route.ts';
@@ -43,6 +45,9 @@ export interface AppParts {
       : Handlers<Contract[Group]>;
   };
   readonly transfers: ArtifactTransfers;
+  readonly arm: ArmService;
+  /** The authority that gives tokens for this server. */
+  readonly authorizationUri: () => string;
   readonly authenticator: Authenticator;
   readonly workspaces: AddressedWorkspaces;
   readonly decider: AdmissionParts['decider'];
@@ -66,6 +71,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   const app = fastify({
     loggerInstance: parts.logger,
     genReqId: requestIdOf,
+    rewriteUrl: ({ url = '/' }) => armUrl(url),
     logController: new LogController({ disableRequestLogging: true }),
     // One line a request, written below, names the request itself: a logger for each would cost more than the line.
     childLoggerFactory: (logger) => logger,
@@ -123,6 +129,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
         transfers: parts.transfers,
         authorize: async (request, actions) => admission.admit(request, actions as [string, ...string[]], 'workspace'),
       });
+      await prefixed.register(armRoutes, { ...parts, admission, bodies });
       await prefixed.register(probeRoutes, { ...parts, admission });
       prefixed.get('/', async (_request, reply) => {
         const { html, headers } = parts.welcomePage();

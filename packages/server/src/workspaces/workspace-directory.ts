@@ -8,7 +8,6 @@ import {
   insertWorkspace,
   workspaceRef,
   type NewWorkspace,
-  type WorkspaceRow,
 } from './workspace-store.ts';
 
 /** Where workspaces lie that are made without naming a subscription and a resource group. */
@@ -38,7 +37,7 @@ export async function openWorkspaceDirectory(
   const row = await engine.transaction(async ({ db }) => {
     const [present] = await findWorkspacesByName(db, defaultWorkspaceName);
     if (present !== undefined) return present;
-    const given = { ...place(defaultWorkspaceName, now()), description: 'Default workspace' };
+    const given = { ...newWorkspace(defaultWorkspaceName, now()), description: 'Default workspace' };
     const created = await insertWorkspace(db, given);
     if (created !== undefined) {
       await furnish(db, workspaceRef(created));
@@ -70,7 +69,7 @@ export async function openWorkspaceDirectory(
   };
 
   async function load(name: string): Promise<WorkspaceRef> {
-    checkWorkspaceName(name);
+    if (!isAzureName(name)) checkWorkspaceName(name);
     const before = changes;
     const [found, other] = await findWorkspacesByName(engine.db, name);
     if (found === undefined) throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${name}' not found`);
@@ -95,21 +94,8 @@ export async function openWorkspaceDirectory(
   }
 }
 
-/** Makes a workspace in the default place. */
-export async function createWorkspace(
-  db: Db,
-  given: { name: string; description?: string; default_artifact_root?: string },
-  time: number,
-): Promise<WorkspaceRow> {
-  const row = await insertWorkspace(db, { ...place(given.name, time), ...given });
-  if (row === undefined) {
-    throw new MlflowError('RESOURCE_ALREADY_EXISTS', `Workspace '${given.name}' already exists.`);
-  }
-  return row;
-}
-
 /** A workspace without description and root, in the default place. */
-function place(name: string, time: number): NewWorkspace {
+export function newWorkspace(name: string, time: number) {
   return {
     ...defaultPlace,
     guid: randomUUID(),
@@ -119,7 +105,7 @@ function place(name: string, time: number): NewWorkspace {
     next_experiment_id: 0,
     creation_time: time,
     last_update_time: time,
-  };
+  } satisfies NewWorkspace;
 }
 
 /** *MLflow: names are DNS labels of 2 to 63 characters.* */
@@ -132,7 +118,14 @@ export function checkWorkspaceName(name: string): void {
       `Workspace name '${name}' must match the pattern ^[a-z0-9]([-a-z0-9]*[a-z0-9])?$ (lowercase alphanumeric with optional internal hyphens).`,
     );
   }
-  if (['workspaces', 'api', 'ajax-api', 'static-files'].includes(name)) {
+  if (reservedNames.includes(name)) {
     throw invalidParameter(`Workspace name '${name}' is reserved and cannot be used.`);
   }
 }
+
+/** *Azure: letters of both cases, digits, `-` and `_`.* What is made by Azure's protocol may be called so. */
+export function isAzureName(name: string): boolean {
+  return /^[a-z0-9][a-z0-9_-]{1,62}$/i.test(name) && !reservedNames.includes(name.toLowerCase());
+}
+
+const reservedNames: readonly string[] = ['workspaces', 'api', 'ajax-api', 'static-files'];

@@ -1,4 +1,4 @@
-import { sql, type Insertable, type Selectable, type Updateable } from 'kysely';
+import { sql, type Insertable, type Selectable } from 'kysely';
 import type { WorkspaceRef } from '../access/caller.ts';
 import { scopeKey, workspaceScope, type WorkspacePlace } from '../access/scope.ts';
 import type { Db, Transaction } from '../database/engine.ts';
@@ -7,6 +7,7 @@ import { insertGroup } from './group-store.ts';
 
 export type WorkspaceRow = Selectable<WorkspaceTable>;
 export type NewWorkspace = Insertable<WorkspaceTable>;
+export type WorkspaceChange = Partial<Omit<WorkspaceRow, 'workspace_id'>>;
 
 export function workspaceRef(row: WorkspaceRow): WorkspaceRef {
   return {
@@ -49,7 +50,7 @@ export async function insertWorkspace(db: Db, row: NewWorkspace): Promise<Worksp
     .executeTakeFirst();
 }
 
-export async function updateWorkspace(db: Db, workspaceId: number, change: Updateable<WorkspaceTable>): Promise<void> {
+export async function updateWorkspace(db: Db, workspaceId: number, change: WorkspaceChange): Promise<void> {
   await db.updateTable('workspaces').set(change).where('workspace_id', '=', workspaceId).execute();
 }
 
