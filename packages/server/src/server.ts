@@ -63,9 +63,6 @@ export interface Server extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** The one tenant of this server's own authority. */
-const tenantId = '72f988bf-0000-4000-8000-000000000001';
-
 /** The artifact folder may be shared, so an upload without a write for this long counts as given up. */
 const staleUploadMs = 60 * 60 * 1000;
 
@@ -166,7 +163,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
       roles,
       decider,
       lifecycle,
-      surroundings: () => ({ origin: origin(), tenantId }),
+      surroundings: () => ({ origin: origin(), tenantId: tenant.tenant_id }),
       searchExperiments: experiments.searchExperiments,
       getExperiment: experiments.getExperiment,
       runs,
@@ -176,7 +173,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
 
     const app = await createApp({
       arm,
-      authorizationUri: () => `${origin()}/${tenantId}`,
+      authorizationUri: () => `${origin()}/${tenant.tenant_id}`,
       handlers: {
         experiments,
         runs,

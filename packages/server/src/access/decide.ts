@@ -13,15 +13,15 @@ export type DecisionScope = 'workspace' | 'server';
 
 export interface Decider {
   /** Throws where none of the actions is allowed. */
-  decide(caller: Caller, actions: Actions, scope: DecisionScope): void;
+  readonly decide: (caller: Caller, actions: Actions, scope: DecisionScope) => void;
   /** Whether a principal may read what a workspace is called and how it is set up. */
-  mayRead(principal: Principal, workspace: WorkspaceRef): boolean;
+  readonly mayRead: (principal: Principal, workspace: WorkspaceRef) => boolean;
   /** Whether a principal may do anything at all in a workspace: to all others it does not exist. */
-  maySee(principal: Principal, workspace: WorkspaceRef): boolean;
+  readonly maySee: (principal: Principal, workspace: WorkspaceRef) => boolean;
   /** Whether a principal may do an action on a resource: its id, and the number of the workspace that it lies in. */
-  may(principal: Principal, action: string, target: Target): boolean;
+  readonly may: (principal: Principal, action: string, target: Target) => boolean;
   /** What a principal holds on a resource, by itself or by what the resource lies in. */
-  heldOn(principal: Principal, target: Target): readonly RoleDefinition[];
+  readonly heldOn: (principal: Principal, target: Target) => readonly RoleDefinition[];
 }
 
 export interface Target {
@@ -60,7 +60,7 @@ export function createDecider(roles: Pick<RoleDirectory, 'current'>): Decider {
     const state = roles.current();
     const known = decisions.get(principal);
     if (known?.state === state) return known;
-    const fresh = { state, holdings: state.holdings(principal), known: new Map() };
+    const fresh: Decisions = { state, holdings: state.holdings(principal), known: new Map() };
     decisions.set(principal, fresh);
     return fresh;
   }

@@ -189,7 +189,7 @@ function jobBody(row: WorkspaceRow, run: Run, experimentName: string, workspace:
       jobType: 'Command',
       displayName: run_name,
       experimentName,
-      status: statusWords[status as keyof typeof statusWords],
+      status: statusWords[status],
       isArchived: lifecycle_stage === 'deleted',
       tags: Object.fromEntries((run.data.tags ?? []).map(({ key, value }) => [key, value])),
       properties: {},

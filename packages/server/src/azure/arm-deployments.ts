@@ -136,7 +136,9 @@ const companions: readonly string[] = [
 
 function checkTemplate({ resources }: Fields): void {
   const list = Array.isArray(resources) ? (resources as unknown[]) : Object.values(fieldsOf(resources, 'resources'));
-  const types = list.map((resource) => String(fieldsOf(resource, 'resources')['type'] ?? '').toLowerCase());
+  const types = list.map((resource) =>
+    (textOf(fieldsOf(resource, 'resources')['type'], 'resources.type') ?? '').toLowerCase(),
+  );
   const other = types.find((type) => !companions.some((known) => type.startsWith(known)));
   if (other !== undefined) {
     throw new ArmError(

@@ -42,7 +42,7 @@ export interface ArmAnswer {
 export function route(
   method: ArmMethod,
   path: string,
-  access: ArmAccess | string,
+  access: string | Exclude<ArmAccess, string>,
   answer: ArmRoute['answer'],
   where: 'here' | 'under scopes' = 'here',
 ): ArmRoute {
@@ -50,12 +50,15 @@ export function route(
     method,
     template: template(path),
     isUnderScopes: where === 'under scopes',
-    access:
-      typeof access !== 'string' || access === 'signed-in' || access === 'anonymous'
-        ? (access as ArmAccess)
-        : { anyOf: [access] },
+    access: accessOf(access),
     answer,
   };
+}
+
+/** One action by its name is the usual case. */
+function accessOf(access: string | Exclude<ArmAccess, string>): ArmAccess {
+  if (access === 'signed-in' || access === 'anonymous') return access;
+  return typeof access === 'string' ? { anyOf: [access] } : access;
 }
 
 export type Fields = Readonly<Record<string, unknown>>;

@@ -62,7 +62,11 @@ export async function armRoutes(app: FastifyInstance, options: ArmRouteOptions):
         handler: async (request, reply) => {
           const found = request.armRoute as FoundRoute;
           const principal = request.caller?.principal ?? nobody;
-          const { status = 200, headers = {}, body } = await arm.answer(found, principal, String(request.body ?? ''));
+          const {
+            status = 200,
+            headers = {},
+            body,
+          } = await arm.answer(found, principal, typeof request.body === 'string' ? request.body : '');
           reply.code(status).headers(headers);
           if (body === undefined) return reply.send();
           return reply.type('application/json; charset=utf-8').send(JSON.stringify(body));
