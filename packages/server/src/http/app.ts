@@ -18,11 +18,13 @@ import fastify, {
 import type { Authenticator } from '../access/authenticate.ts';
 import type { Handlers } from '../access/caller.ts';
 import type { ArtifactTransfers } from '../artifacts/artifact-transfers.ts';
+import type { AuthorityEndpoints } from '../identity/authority-endpoints.ts';
 import type { Readiness } from '../telemetry/readiness.ts';
 import type { RequestMeter } from '../telemetry/request-meter.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { createAdmission, type AddressedWorkspaces, type AdmissionParts } from './admission.ts';
 import { artifactTransferRoutes } from './artifact-transfer.ts';
+import { authorityRoutes } from './authority-routes.ts';
 import { safetyHeaders, watchConnections } from './connections.ts';
 import { answerOf, endpointRoutes, routerPath } from './endpoint-route.ts';
 import { sendError } from './error-response.ts';
@@ -43,6 +45,7 @@ export interface AppParts {
       : Handlers<Contract[Group]>;
   };
   readonly transfers: ArtifactTransfers;
+  readonly authority: AuthorityEndpoints;
   readonly authenticator: Authenticator;
   readonly workspaces: AddressedWorkspaces;
   readonly catchUp: AdmissionParts['catchUp'];
@@ -122,6 +125,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
         transfers: parts.transfers,
         authorize: async (request, actions) => admission.admit(request, actions as [string, ...string[]], 'workspace'),
       });
+      await prefixed.register(authorityRoutes, { authority: parts.authority, bodies });
       await prefixed.register(probeRoutes, { ...parts, admission });
       prefixed.get('/', async (_request, reply) => {
         const { html, headers } = parts.welcomePage();
