@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
 import { pino, type Logger } from 'pino';
 import { createAuthenticator } from './access/authenticate.ts';
+import { createForeignIssuer } from './access/foreign-issuer.ts';
+import { createTokenVerifier, type Issuer } from './access/verify-token.ts';
 import type { WorkspaceRef } from './access/caller.ts';
 import { createDecider } from './access/decide.ts';
 import { openOfflineTokens, type OfflineTokens } from './access/offline-tokens.ts';
@@ -28,7 +30,7 @@ import { createHostGuard } from './http/host-guard.ts';
 import { createWelcomePage } from './http/welcome-page.ts';
 import { directoryHandlers } from './identity/directory-handlers.ts';
 import { openOfflineDirectory, type OfflineDirectory } from './identity/offline-directory.ts';
-import { openTenant } from './identity/tenant.ts';
+import { openAuthority } from './identity/open-authority.ts';
 import { loggedModelHandlers } from './logged-models/logged-model-handlers.ts';
 import { findModel, getModel } from './logged-models/logged-model-store.ts';
 import { openMetricStore } from './metric-store/metric-store.ts';
@@ -105,8 +107,21 @@ export async function createServer(settings: Settings, options: ServerOptions = 
     const furnish = (db: Db, workspace: WorkspaceRef): Promise<void> =>
       insertDefaultExperiment(db, workspace, { now, locationFor });
     const directory = await openWorkspaceDirectory(engine, now, furnish);
-    const tenant = await openTenant(engine, now);
-    const authenticator = createAuthenticator({ mode: settings.auth, engine, now });
+    const authority = await openAuthority({ ...settings, engine, now, url: () => clientUrl(settings, portOf(app)) });
+    const { tenant } = authority;
+    const authenticator = createAuthenticator({
+      mode: settings.auth,
+      engine,
+      now,
+      verify: createTokenVerifier({
+        issuers: [authority.issuer, ...foreignIssuers(settings, now, logger)],
+        audiences: authority.audiences,
+        now,
+      }),
+      authorizationUri: () =>
+        settings.auth === 'token' ? undefined : `${clientUrl(settings, portOf(app))}/${tenant.tenant_id}`,
+      onRefusal: (reason) => logger.debug({ reason }, 'access token refused'),
+    });
     const roles = createRoleDirectory(engine);
     await roles.load();
     const decider = createDecider(roles);
@@ -193,6 +208,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
         directory: directoryHandlers({ engine, now, tenant, authenticator }),
       },
       transfers: artifactTransfers(artifactRoom),
+      authority: authority.endpoints,
       authenticator,
       workspaces: directory,
       decider,
@@ -266,6 +282,18 @@ function databaseReadiness({ db }: Engine, logger: Logger): Readiness {
       else logger.warn({ err: cause }, 'server is not ready');
     },
   });
+}
+
+/** A first failure to fetch an issuer's keys is worth a warning: its users cannot sign in. */
+function foreignIssuers({ oidcIssuers }: Settings, now: () => number, logger: Logger): Issuer[] {
+  return oidcIssuers.map((issuer) =>
+    createForeignIssuer({
+      issuer,
+      now,
+      fetch,
+      onFailure: (err) => logger.warn({ issuer, err }, "an issuer's keys cannot be fetched"),
+    }),
+  );
 }
 
 /** API tokens of a data directory on which no server runs. */

@@ -18,6 +18,7 @@ import fastify, {
 import type { Authenticator } from '../access/authenticate.ts';
 import type { Handlers } from '../access/caller.ts';
 import type { ArtifactTransfers } from '../artifacts/artifact-transfers.ts';
+import type { AuthorityEndpoints } from '../identity/authority-endpoints.ts';
 import type { Readiness } from '../telemetry/readiness.ts';
 import type { RequestMeter } from '../telemetry/request-meter.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -25,6 +26,7 @@ import type { ArmService } from '../azure/arm-service.ts';
 import { createAdmission, type AddressedWorkspaces, type AdmissionParts } from './admission.ts';
 import { armRoutes, armUrl } from './arm-routes.ts';
 import { artifactTransferRoutes } from './artifact-transfer.ts';
+import { authorityRoutes } from './authority-routes.ts';
 import { safetyHeaders, watchConnections } from './connections.ts';
 import { answerOf, endpointRoutes, routerPath } from './endpoint-route.ts';
 import { sendError } from './error-response.ts';
@@ -48,6 +50,7 @@ export interface AppParts {
   readonly arm: ArmService;
   /** The authority that gives tokens for this server. */
   readonly authorizationUri: () => string;
+  readonly authority: AuthorityEndpoints;
   readonly authenticator: Authenticator;
   readonly workspaces: AddressedWorkspaces;
   readonly decider: AdmissionParts['decider'];
@@ -130,6 +133,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
         authorize: async (request, actions) => admission.admit(request, actions as [string, ...string[]], 'workspace'),
       });
       await prefixed.register(armRoutes, { ...parts, admission, bodies });
+      await prefixed.register(authorityRoutes, { authority: parts.authority, bodies });
       await prefixed.register(probeRoutes, { ...parts, admission });
       prefixed.get('/', async (_request, reply) => {
         const { html, headers } = parts.welcomePage();

@@ -1,6 +1,6 @@
 import { MlflowError } from '@lazuli/contract';
 import type { FastifyBaseLogger, FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { authenticateChallenge } from '../access/authenticate.ts';
+import { challengeFor } from '../access/refused-token.ts';
 
 export interface ErrorAnswer {
   readonly status: number;
@@ -21,7 +21,7 @@ export function answerToError(thrown: unknown, requestId: string, logger: Fastif
     status: error.status,
     headers: {
       'content-type': 'application/json',
-      ...(error.status === 401 ? { 'www-authenticate': authenticateChallenge } : {}),
+      ...(error.status === 401 ? { 'www-authenticate': challengeFor(error) } : {}),
       ...(error.status === 503 ? { 'retry-after': '1' } : {}),
     },
     body: JSON.stringify(error),

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { MlflowError } from '@lazuli/contract';
 import type { Engine } from '../database/engine.ts';
-import { findDefaultTenant, insertTenant, type TenantRow } from './directory-store.ts';
+import { findDefaultTenant, insertObject, insertTenant, type TenantRow } from './directory-store.ts';
+import { managedIdentityIds } from './managed-identity.ts';
 
 /** *RFC 6761: names under `localhost` are nobody else's.* */
 const defaultDomain = 'lazuli.localhost';
 
-/** The tenant of the built-in authority; the first server on a database makes it. */
+/** The tenant of the built-in authority; the first server on a database makes it, with its managed identity. */
 export async function openTenant(engine: Pick<Engine, 'transaction'>, now: () => number): Promise<TenantRow> {
   return engine.transaction(async ({ db }) => {
     const present = await findDefaultTenant(db);
@@ -14,6 +15,18 @@ export async function openTenant(engine: Pick<Engine, 'transaction'>, now: () =>
     await insertTenant(db, { tenant_id: randomUUID(), position: 0, domain: defaultDomain, creation_time: now() });
     const made = await findDefaultTenant(db);
     if (made === undefined) throw new MlflowError('TEMPORARILY_UNAVAILABLE', 'The tenant is being made.');
+    const { objectId, appId } = managedIdentityIds(made.tenant_id);
+    await insertObject(db, {
+      object_id: objectId,
+      kind: 'ServicePrincipal',
+      display_name: 'managed-identity',
+      user_name: null,
+      app_id: appId,
+      password_hash: null,
+      redirect_uris: '[]',
+      disabled: 0,
+      creation_time: now(),
+    });
     return made;
   });
 }

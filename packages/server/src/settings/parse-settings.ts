@@ -18,7 +18,12 @@ export interface Settings {
   readonly allowedHosts: readonly string[];
   /** Empty, or a path such as `/mlflow`. */
   readonly staticPrefix: string;
-  readonly auth: 'none' | 'token';
+  readonly auth: 'none' | 'token' | 'entra';
+  /** As their tokens name them. */
+  readonly oidcIssuers: readonly string[];
+  readonly tokenAudiences: readonly string[];
+  readonly encryptionKeyFile: string;
+  readonly imds: 'on' | 'off';
   readonly database: DatabaseLocation;
   /** Connections to PostgreSQL of each process. */
   readonly databasePoolSize: number;
@@ -72,6 +77,10 @@ export function parseSettings(sources: SettingSources): Settings {
     allowedHosts,
     staticPrefix,
     auth: checked.auth,
+    oidcIssuers: checked.oidcIssuer ?? [],
+    tokenAudiences: checked.tokenAudience ?? [],
+    encryptionKeyFile: checked.encryptionKeyFile ?? join(dataDir, 'identity', 'encryption.key'),
+    imds: checked.imds,
     database,
     databasePoolSize: checked.databasePoolSize,
     databasePreparedStatements: checked.databasePreparedStatements,

@@ -24,10 +24,10 @@ function reachableHost(host: string): string {
   return isIP(host) === 6 ? `[${host}]` : host;
 }
 
-export function pasteLines({ url, auth }: { readonly url: string; readonly auth: 'none' | 'token' }): PasteLines[] {
+export function pasteLines({ url, auth }: { readonly url: string; readonly auth: Settings['auth'] }): PasteLines[] {
   const giveToken = 'export MLFLOW_TRACKING_TOKEN="<your token>"';
   const python = [
-    ...(auth === 'token' ? [`# First, in the shell: ${giveToken}`] : []),
+    ...(auth !== 'none' ? [`# First, in the shell: ${giveToken}`] : []),
     'import mlflow',
     '',
     `mlflow.set_tracking_uri("${url}")`,
@@ -37,7 +37,7 @@ export function pasteLines({ url, auth }: { readonly url: string; readonly auth:
   ];
   const call = `"${url}/api/2.0/mlflow/experiments/get?experiment_id=0"`;
   const curl =
-    auth === 'token' ? [giveToken, `curl -H "Authorization: Bearer $MLFLOW_TRACKING_TOKEN" ${call}`] : [`curl ${call}`];
+    auth !== 'none' ? [giveToken, `curl -H "Authorization: Bearer $MLFLOW_TRACKING_TOKEN" ${call}`] : [`curl ${call}`];
   return [
     { title: 'Python', text: python.join('\n') },
     { title: 'curl', text: curl.join('\n') },

@@ -3,7 +3,9 @@ import { readArtifactDestination, readArtifactRoot, readFolder } from './locatio
 import {
   oneOf,
   readAllowedHosts,
+  readAudiences,
   readHost,
+  readIssuers,
   readPort,
   readPublicUrl,
   readSeconds,
@@ -101,10 +103,45 @@ export const settingTable = {
   },
   auth: {
     name: 'auth',
-    sentence: 'Who may call: anybody on this machine (none), or who has an API token (token).',
+    sentence:
+      'Who may call: anybody on this machine (none), who has an API token (token), or who has an access token of the built-in authority or of an oidc-issuer, or an API token (entra).',
     placeholder: 'mode',
     defaultText: 'none',
-    read: oneOf(['none', 'token']),
+    read: oneOf(['none', 'token', 'entra']),
+  },
+  oidcIssuer: {
+    name: 'oidc-issuer',
+    sentence:
+      'Issuers elsewhere whose access tokens are taken: a tenant of Entra ID, as https://login.microsoftonline.com/<tenant id>/v2.0, or any other that speaks OpenID Connect.',
+    placeholder: 'urls',
+    otherwise: 'the built-in authority alone',
+    list: true,
+    read: readIssuers,
+  },
+  tokenAudience: {
+    name: 'token-audience',
+    sentence:
+      "Further audiences that an access token may be meant for, such as the id URI of an application; its own URL and Azure's resource managers are always taken.",
+    placeholder: 'audiences',
+    otherwise: 'none',
+    list: true,
+    read: readAudiences,
+  },
+  encryptionKeyFile: {
+    name: 'encryption-key-file',
+    sentence:
+      'The file with the key that private keys in the database are encrypted with, 32 bytes in base64; made where it is absent. Servers on one PostgreSQL share it.',
+    placeholder: 'file',
+    otherwise: 'identity/encryption.key in the data directory',
+    read: readFolder,
+  },
+  imds: {
+    name: 'imds',
+    sentence:
+      'Whether programs of this machine get a token of the managed identity at /metadata/identity/oauth2/token, as on a virtual machine, without a secret.',
+    placeholder: 'on|off',
+    defaultText: 'off',
+    read: oneOf(['on', 'off']),
   },
   backendStoreUri: {
     name: 'backend-store-uri',
