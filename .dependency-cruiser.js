@@ -12,6 +12,8 @@ const layers = [
   ['runs'],
   ['experiments'],
   ['workspaces'],
+  ['tls'],
+  ['secrets'],
   ['identity'],
   ['access'],
   ['search'],

@@ -27,6 +27,7 @@ import { insertDefaultExperiment } from './experiments/default-experiment.ts';
 import { experimentHandlers } from './experiments/experiment-handlers.ts';
 import { createApp } from './http/app.ts';
 import { createHostGuard } from './http/host-guard.ts';
+import type { TlsListener } from './http/tls-listener.ts';
 import { createWelcomePage } from './http/welcome-page.ts';
 import { directoryHandlers } from './identity/directory-handlers.ts';
 import { openOfflineDirectory, type OfflineDirectory } from './identity/offline-directory.ts';
@@ -44,10 +45,12 @@ import { runHandlers } from './runs/run-handlers.ts';
 import { createRunLog } from './runs/run-log.ts';
 import { findRun, getRun } from './runs/run-store.ts';
 import { mlflowVersion, serverInfoHandlers } from './server-info.ts';
+import { openSecretKeep } from './secrets/secret-keep.ts';
 import type { Settings } from './settings/parse-settings.ts';
-import { clientUrl } from './settings/paste-lines.ts';
+import { clientUrl, tlsOrigin } from './settings/paste-lines.ts';
 import { createReadiness, type Readiness } from './telemetry/readiness.ts';
 import { createTelemetry, type MetricsSnapshot } from './telemetry/telemetry.ts';
+import { openCertificates, type Certificates } from './tls/certificates.ts';
 import { version } from './version.ts';
 import { openWorkspaceDirectory } from './workspaces/workspace-directory.ts';
 import { workspaceHandlers } from './workspaces/workspace-handlers.ts';
@@ -58,6 +61,8 @@ export interface Server extends AsyncDisposable {
   readonly app: FastifyInstance;
   /** The base URLs for clients, once it listens. */
   readonly urls: readonly string[];
+  /** What clients have to trust to come in by HTTPS, in PEM, where the server made its certificate by itself. */
+  readonly authority: string | undefined;
   listen(): Promise<void>;
   /** Its metrics, for the other processes behind the same port. */
   metrics(): Promise<MetricsSnapshot>;
@@ -186,7 +191,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
       versions: modelVersions,
     });
 
-    const app = await createApp({
+    const { app, listenerFor } = await createApp({
       arm,
       authorizationUri: () => `${origin()}/${tenant.tenant_id}`,
       handlers: {
@@ -248,13 +253,31 @@ export async function createServer(settings: Settings, options: ServerOptions = 
     };
     let stopped: Promise<void> | undefined;
     const close = (): Promise<void> => (stopped ??= stop());
-    const urls = (): string[] => [clientUrl(settings, portOf(app))];
+    let secure: TlsListener | undefined;
+    let certificates: Certificates | undefined;
+    const urls = (): string[] => [
+      clientUrl(settings, portOf(app)),
+      ...(secure === undefined ? [] : [tlsOrigin(settings, secure.port)]),
+    ];
+
+    /** Certificates are made here and not before: a server that nobody connects to needs none. */
+    async function listenWithTls(): Promise<void> {
+      certificates = await openCertificates(settings, await openSecretKeep(engine, settings), now);
+      secure = listenerFor(certificates.current);
+      await secure.listen(settings.host, settings.tlsPort);
+      const stopRefreshing = keepFresh(certificates, secure, logger);
+      app.server.once('close', stopRefreshing);
+    }
     return {
       app,
       get urls() {
         return urls();
       },
+      get authority() {
+        return certificates?.authority;
+      },
       async listen() {
+        if (settings.tls === 'on') await listenWithTls();
         await app.listen({ host: settings.host, port: settings.port, backlog: 1024 });
         const { auth, database, artifactsDestination } = settings;
         logger.info(
@@ -271,6 +294,23 @@ export async function createServer(settings: Settings, options: ServerOptions = 
     await engine.close();
     throw error;
   }
+}
+
+const refreshEveryMs = 60_000;
+
+/** Puts a renewed certificate in place of the old one without a restart. */
+function keepFresh(certificates: Certificates, listener: TlsListener, logger: Logger): () => void {
+  const timer = setInterval(() => {
+    certificates.refresh().then(
+      (isNew) => {
+        if (!isNew) return;
+        listener.use(certificates.current);
+        logger.info('the TLS certificate was renewed');
+      },
+      (error: unknown) => logger.error({ err: error }, 'the TLS certificate could not be renewed; the old one stays'),
+    );
+  }, refreshEveryMs).unref();
+  return () => clearInterval(timer);
 }
 
 /** Any row will do: it is found where connection, schema and disk are well. */

@@ -436,4 +436,25 @@ export const migrations: readonly Migration[] = [
       `create table deployments (deployment_key ${text} primary key, body ${text} not null)`,
     ],
   },
+  {
+    version: 8,
+    name: 'secrets and jobs',
+    statements: ({ int64, text }) => [
+      `create table secrets (
+        name ${text} not null,
+        sealed_under ${text} not null,
+        sealed ${text} not null,
+        primary key (name, sealed_under)
+      )`,
+      `create table jobs (
+        job_id ${text} not null primary key,
+        workspace_id ${int64} not null,
+        run_id ${text} not null,
+        acting_for ${text} not null,
+        creation_time ${int64} not null,
+        end_time ${int64}
+      )`,
+      `create index jobs_by_workspace on jobs (workspace_id)`,
+    ],
+  },
 ];

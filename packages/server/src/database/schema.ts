@@ -45,6 +45,8 @@ export interface Tables {
   role_definitions: RoleDefinitionTable;
   role_assignments: RoleAssignmentTable;
   deployments: DeploymentTable;
+  secrets: SecretTable;
+  jobs: JobTable;
 }
 
 export interface WorkspaceTable {
@@ -431,4 +433,25 @@ export interface SignInFailureTable {
   subject: string;
   failures: number;
   blocked_until: number;
+}
+
+/** Secrets that the server makes for itself. */
+export interface SecretTable {
+  name: string;
+  /** Encrypted (identity/sealed-box.ts). */
+  sealed: string;
+  /** Names the key that it is encrypted under. */
+  sealed_under: string;
+}
+
+/** Processes that log with a token of their own, for as long as they run. */
+export interface JobTable {
+  /** Stands in the token. */
+  job_id: string;
+  workspace_id: number;
+  run_id: string;
+  /** Whose rights the job has, as JSON. */
+  acting_for: string;
+  creation_time: number;
+  end_time: number | null;
 }

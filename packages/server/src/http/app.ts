@@ -37,6 +37,7 @@ import { takeJsonText } from './json-text.ts';
 import { probeRoutes } from './probe-routes.ts';
 import { createRequestIds } from './request-id.ts';
 import { logRequest } from './request-log.ts';
+import { createTlsListener, type Credentials, type TlsListener } from './tls-listener.ts';
 import type { WelcomePage } from './welcome-page.ts';
 
 /** What a server answers with, handed over by the composition: this room imports no store. */
@@ -68,7 +69,24 @@ export interface AppParts {
 /** Longer than clients and balancers keep an idle connection, so that they close it and never meet a closed one. */
 const keepAliveMs = 75_000;
 
-export async function createApp(parts: AppParts): Promise<FastifyInstance> {
+const connectionTimeoutMs = 2 * 60_000;
+const headersTimeoutMs = 30_000;
+const nodeOptions = {
+  connectionsCheckingInterval: 5_000,
+  maxHeaderSize: 32 * 1024,
+  // A second Host, Authorization or Content-Type is seen by the checks instead of being dropped.
+  joinDuplicateHeaders: true,
+  // The guard refuses a request without a Host.
+  requireHostHeader: false,
+};
+
+export interface App {
+  readonly app: FastifyInstance;
+  /** A listener for HTTPS in front of the same app, which closes with it. */
+  listenerFor(credentials: Credentials): TlsListener;
+}
+
+export async function createApp(parts: AppParts): Promise<App> {
   const requestIdOf = createRequestIds();
   const { requests } = parts.telemetry;
   const app = fastify({
@@ -80,18 +98,10 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     childLoggerFactory: (logger) => logger,
     bodyLimit: parts.maxBodySize,
     keepAliveTimeout: keepAliveMs,
-    connectionTimeout: 2 * 60_000,
+    connectionTimeout: connectionTimeoutMs,
     // Uploads may take as long as they move; bodies of messages are watched on their own.
     requestTimeout: 0,
-    http: {
-      headersTimeout: 30_000,
-      connectionsCheckingInterval: 5_000,
-      maxHeaderSize: 32 * 1024,
-      // A second Host, Authorization or Content-Type is seen by the checks instead of being dropped.
-      joinDuplicateHeaders: true,
-      // The guard refuses a request without a Host.
-      requireHostHeader: false,
-    },
+    http: { headersTimeout: headersTimeoutMs, ...nodeOptions },
     clientErrorHandler: (error, socket) => connections.refuse(error, socket),
     forceCloseConnections: 'idle',
     routerOptions: { ignoreDuplicateSlashes: true, maxParamLength: 8_192 },
@@ -116,6 +126,16 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   app.addHook('onClose', (_app, done) => {
     bodies.close();
     done();
+  });
+  const listeners: TlsListener[] = [];
+  let closing: Promise<unknown> | undefined;
+  app.addHook('preClose', (done) => {
+    closing = Promise.all(listeners.map((listener) => listener.close()));
+    done();
+  });
+  app.addHook('onClose', async () => {
+    connections.end();
+    await closing;
   });
   const paths = methodsByPath();
 
@@ -151,7 +171,20 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     requests,
   });
   leadPast(app, (request, response) => hotLane.take(request, response));
-  return app;
+  return {
+    app,
+    listenerFor(credentials) {
+      const listener = createTlsListener(app, connections, credentials, {
+        ...nodeOptions,
+        headersTimeout: headersTimeoutMs,
+        keepAliveTimeout: keepAliveMs,
+        requestTimeout: 0,
+        connectionTimeout: connectionTimeoutMs,
+      });
+      listeners.push(listener);
+      return listener;
+    },
+  };
 }
 
 /** What training loops send: the logging verbs, which share commits, too. */

@@ -18,6 +18,25 @@ export function clientUrl(settings: Pick<Settings, 'publicUrl' | 'host' | 'stati
   return `http://${reachableHost(host)}:${port}${staticPrefix}`;
 }
 
+/** Where clients find HTTPS: an address rather than a name, because *azure-identity takes no authority of a name with a port*. */
+export function tlsOrigin({ host }: Pick<Settings, 'host'>, port: number): string {
+  return `https://${reachableHost(host)}:${port}`;
+}
+
+/**
+ * The https origin that azureml:// addresses, signed URLs and Azure's documents name: configuration, never guessed from a
+ * request. A public URL without https is where a proxy speaks HTTP; Azure's clients then come to the listener for HTTPS.
+ */
+export function azureOrigin(
+  settings: Pick<Settings, 'publicUrl' | 'host'>,
+  ports: { readonly http: number; readonly https: number | undefined },
+): string {
+  const { publicUrl, host } = settings;
+  if (publicUrl?.startsWith('https:') === true) return new URL(publicUrl).origin;
+  if (ports.https !== undefined) return tlsOrigin(settings, ports.https);
+  return publicUrl === undefined ? `http://${reachableHost(host)}:${ports.http}` : new URL(publicUrl).origin;
+}
+
 /** An address that means every address of the machine is no place to connect to. */
 function reachableHost(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1';

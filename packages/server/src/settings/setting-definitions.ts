@@ -6,6 +6,7 @@ import {
   readAudiences,
   readHost,
   readIssuers,
+  readNames,
   readPort,
   readPublicUrl,
   readSeconds,
@@ -59,6 +60,43 @@ export const settingTable = {
     shortOption: 'p',
     read: readPort,
   },
+  tls: {
+    name: 'tls',
+    sentence: 'Whether the server listens with HTTPS as well, which azureml:// and Azure clients need.',
+    placeholder: 'on|off',
+    defaultText: 'on',
+    read: oneOf(['on', 'off']),
+  },
+  tlsPort: {
+    name: 'tls-port',
+    sentence: 'The port of HTTPS; 0 takes any free one.',
+    placeholder: 'number',
+    otherwise: '443 above the port, so 5443; any free one where the port is 0',
+    read: readPort,
+  },
+  tlsCert: {
+    name: 'tls-cert',
+    sentence: 'A file with the certificate of the server and those above it, in PEM; read again when it changes.',
+    placeholder: 'file',
+    otherwise: 'one that the server makes by itself',
+    read: readFolder,
+  },
+  tlsKey: {
+    name: 'tls-key',
+    sentence: 'The file with the key of that certificate, in PEM.',
+    placeholder: 'file',
+    otherwise: 'none',
+    read: readFolder,
+  },
+  tlsNames: {
+    name: 'tls-names',
+    sentence:
+      'Further names and addresses that the certificate of the server is good for, where it makes it by itself.',
+    placeholder: 'names',
+    otherwise: 'localhost, the address listened on, and the hosts of the public URL and of allowed-hosts',
+    list: true,
+    read: readNames,
+  },
   dataDir: {
     name: 'data-dir',
     sentence: 'The folder of the database and of the artifacts, where nothing else is said about them.',
@@ -77,7 +115,8 @@ export const settingTable = {
   },
   publicUrl: {
     name: 'public-url',
-    sentence: 'The URL at which clients reach the server, where a proxy stands before it.',
+    sentence:
+      'The URL at which clients reach the server, where a proxy stands before it; with https, also what azureml:// addresses and signed URLs name.',
     placeholder: 'url',
     otherwise: 'where the server listens',
     read: readPublicUrl,
@@ -130,7 +169,7 @@ export const settingTable = {
   encryptionKeyFile: {
     name: 'encryption-key-file',
     sentence:
-      'The file with the key that private keys in the database are encrypted with, 32 bytes in base64; made where it is absent. Servers on one PostgreSQL share it.',
+      'The file with the key that private keys and the TLS authority are encrypted with in the database, 32 bytes in base64; made where it is absent. Servers on one PostgreSQL share it.',
     placeholder: 'file',
     otherwise: 'identity/encryption.key in the data directory',
     read: readFolder,

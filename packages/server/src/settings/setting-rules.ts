@@ -131,3 +131,16 @@ function isAllowedHost(entry: string): boolean {
 function isHostName(host: string): boolean {
   return host.length <= 253 && host.split('.').every((label) => /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/.test(label));
 }
+
+/** Host names and IP addresses as a certificate carries them; `*.` in front of a name stands for one label. */
+export function readNames(text: string): readonly string[] {
+  const names = text.split(',').map((name) => name.trim().toLowerCase());
+  for (const name of names) {
+    if (isIP(name) === 0 && !isHostName(name.replace(/^\*\./, ''))) {
+      throw new BrokenRule(
+        `has the entry ${JSON.stringify(name)}, which is not a name or an address, such as mlflow.example.org, *.example.org or 10.0.0.5`,
+      );
+    }
+  }
+  return names;
+}
