@@ -8,6 +8,7 @@ import { metrics } from './metrics.ts';
 import { modelVersions } from './model-versions.ts';
 import { registeredModels } from './registered-models.ts';
 import { registryHistory } from './registry-history.ts';
+import { runHistory } from './run-history.ts';
 import { runs } from './runs.ts';
 import { serverInfo } from './server-info.ts';
 import { workspaces } from './workspaces.ts';
@@ -22,6 +23,7 @@ export const contract = {
   modelVersions,
   registryHistory,
   artifacts,
+  runHistory,
   workspaces,
   serverInfo,
   apiTokens,
@@ -65,7 +67,8 @@ export {
   LoggedModelStatus,
   LoggedModelTag,
 } from './logged-models.ts';
-export { artifacts, FileInfo, transferRoutes, transfers } from './artifacts.ts';
+export { runHistory } from './run-history.ts';
+export { artifacts, blobTransfers, FileInfo, transferRoutes, transfers } from './artifacts.ts';
 export { RegisteredModel, registeredModels } from './registered-models.ts';
 export { ModelTag, ModelVersion, modelVersions } from './model-versions.ts';
 export { RegistryAssignment, RegistryChange, registryHistory, type ChangeKind } from './registry-history.ts';

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
 import { pino, type Logger } from 'pino';
-import { createAuthenticator } from './access/authenticate.ts';
+import { createRevival } from './access/acting-for.ts';
+import { anonymous, createAuthenticator, everything } from './access/authenticate.ts';
 import { createForeignIssuer } from './access/foreign-issuer.ts';
 import { createTokenVerifier, type Issuer } from './access/verify-token.ts';
 import type { WorkspaceRef } from './access/caller.ts';
@@ -17,6 +19,11 @@ import { openStore } from './artifact-store/open-store.ts';
 import { artifactHandlers, listFolder } from './artifacts/artifact-handlers.ts';
 import { artifactTransfers } from './artifacts/artifact-transfers.ts';
 import { openArm } from './azure/arm.ts';
+import { showLocations } from './azure/artifact-locations.ts';
+import { createBlobCapabilities } from './azure/blob-capability.ts';
+import { createBlobTransfers } from './azure/blob-transfers.ts';
+import { createBlockStaging } from './azure/block-staging.ts';
+import { runHistoryHandlers } from './azure/run-history-handlers.ts';
 import { createChangeWatch } from './database/change-watch.ts';
 import type { Db, Engine } from './database/engine.ts';
 import type { DatabaseStatus, SchemaStep } from './database/database-status.ts';
@@ -29,6 +36,7 @@ import { createApp } from './http/app.ts';
 import { createHostGuard } from './http/host-guard.ts';
 import type { TlsListener } from './http/tls-listener.ts';
 import { createWelcomePage } from './http/welcome-page.ts';
+import { findIdentity, isInDirectory } from './identity/identities.ts';
 import { directoryHandlers } from './identity/directory-handlers.ts';
 import { openOfflineDirectory, type OfflineDirectory } from './identity/offline-directory.ts';
 import { openAuthority } from './identity/open-authority.ts';
@@ -47,7 +55,7 @@ import { findRun, getRun } from './runs/run-store.ts';
 import { mlflowVersion, serverInfoHandlers } from './server-info.ts';
 import { openSecretKeep } from './secrets/secret-keep.ts';
 import type { Settings } from './settings/parse-settings.ts';
-import { clientUrl, tlsOrigin } from './settings/paste-lines.ts';
+import { azureOrigin, clientUrl, tlsOrigin } from './settings/paste-lines.ts';
 import { createReadiness, type Readiness } from './telemetry/readiness.ts';
 import { createTelemetry, type MetricsSnapshot } from './telemetry/telemetry.ts';
 import { openCertificates, type Certificates } from './tls/certificates.ts';
@@ -112,7 +120,13 @@ export async function createServer(settings: Settings, options: ServerOptions = 
     const furnish = (db: Db, workspace: WorkspaceRef): Promise<void> =>
       insertDefaultExperiment(db, workspace, { now, locationFor });
     const directory = await openWorkspaceDirectory(engine, now, furnish);
-    const authority = await openAuthority({ ...settings, engine, now, url: () => clientUrl(settings, portOf(app)) });
+    let secure: TlsListener | undefined;
+    let certificates: Certificates | undefined;
+    const origin = (): string =>
+      azureOrigin(settings, { http: portOf(app), https: settings.tls === 'on' ? (secure?.port ?? 0) : undefined });
+    const authorityUrl = (): string =>
+      settings.publicUrl === undefined ? origin() + settings.staticPrefix : clientUrl(settings, portOf(app));
+    const authority = await openAuthority({ ...settings, engine, now, url: authorityUrl });
     const { tenant } = authority;
     const authenticator = createAuthenticator({
       mode: settings.auth,
@@ -123,8 +137,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
         audiences: authority.audiences,
         now,
       }),
-      authorizationUri: () =>
-        settings.auth === 'token' ? undefined : `${clientUrl(settings, portOf(app))}/${tenant.tenant_id}`,
+      authorizationUri: () => (settings.auth === 'token' ? undefined : `${authorityUrl()}/${tenant.tenant_id}`),
       onRefusal: (reason) => logger.debug({ reason }, 'access token refused'),
     });
     const roles = createRoleDirectory(engine);
@@ -144,6 +157,30 @@ export async function createServer(settings: Settings, options: ServerOptions = 
       findModel: (workspace: WorkspaceRef, modelId: string) =>
         getModel(engine.db, workspace.workspaceId, { modelId, deleted: 'hidden' }),
     };
+
+    const secrets = await openSecretKeep(engine, settings);
+    const capabilities = createBlobCapabilities(
+      await secrets.get('signed-urls', async () => randomBytes(32).toString('base64url')),
+      now,
+    );
+    const revival = createRevival({
+      engine,
+      now,
+      anonymous: () => (settings.auth === 'none' ? anonymous : undefined),
+      ownGrants: settings.auth === 'none' ? everything : [],
+      // Whom the directory does not know has come with a token of another issuer, which alone knows its groups.
+      groupsOf: async ({ objectId, groups }) =>
+        (await isInDirectory(engine, objectId))
+          ? (await findIdentity(engine, objectId))?.groups
+          : settings.oidcIssuers.length > 0
+            ? groups
+            : undefined,
+    });
+    const catchUp = (): Promise<void> | undefined => {
+      const behind = changes.catchUp();
+      return behind === undefined ? roles.load() : behind.then(() => roles.load());
+    };
+    const transfers = artifactTransfers(artifactRoom);
 
     const registry = {
       engine,
@@ -176,7 +213,6 @@ export async function createServer(settings: Settings, options: ServerOptions = 
     const runs = runHandlers({ engine, now, handles, log, metricStore });
     const registeredModels = registeredModelHandlers(registry);
     const modelVersions = modelVersionHandlers(registry);
-    const origin = (): string => settings.publicUrl ?? clientUrl(settings, portOf(app));
     const arm = openArm({
       engine,
       now,
@@ -193,7 +229,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
 
     const { app, listenerFor } = await createApp({
       arm,
-      authorizationUri: () => `${origin()}/${tenant.tenant_id}`,
+      authorizationUri: () => `${authorityUrl()}/${tenant.tenant_id}`,
       handlers: {
         experiments,
         runs,
@@ -207,20 +243,29 @@ export async function createServer(settings: Settings, options: ServerOptions = 
         modelVersions,
         registryHistory: historyHandlers(registry),
         artifacts: artifactHandlers(artifactRoom),
+        runHistory: runHistoryHandlers({ ...artifactRoom, capabilities, now, origin }),
         workspaces: workspaceHandlers({ engine, now, lifecycle, mayRead: decider.mayRead, checkArtifactRoot }),
         serverInfo: serverInfoHandlers(),
         apiTokens: tokenHandlers({ engine, now, authenticator }),
         directory: directoryHandlers({ engine, now, tenant, authenticator }),
       },
-      transfers: artifactTransfers(artifactRoom),
       authority: authority.endpoints,
+      transfers,
+      blobs: createBlobTransfers({
+        ...places,
+        transfers,
+        capabilities,
+        staging: createBlockStaging(store, now),
+        revival,
+        decider,
+        catchUp,
+        findWorkspace: (guid) => directory.byGuid(guid),
+      }),
+      showLocations: (body, caller) => showLocations(body, caller, origin()),
       authenticator,
       workspaces: directory,
       decider,
-      catchUp() {
-        const behind = changes.catchUp();
-        return behind === undefined ? roles.load() : behind.then(() => roles.load());
-      },
+      catchUp,
       hostGuard: createHostGuard(settings),
       welcomePage: () =>
         createWelcomePage({
@@ -253,8 +298,6 @@ export async function createServer(settings: Settings, options: ServerOptions = 
     };
     let stopped: Promise<void> | undefined;
     const close = (): Promise<void> => (stopped ??= stop());
-    let secure: TlsListener | undefined;
-    let certificates: Certificates | undefined;
     const urls = (): string[] => [
       clientUrl(settings, portOf(app)),
       ...(secure === undefined ? [] : [tlsOrigin(settings, secure.port)]),
@@ -262,7 +305,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
 
     /** Certificates are made here and not before: a server that nobody connects to needs none. */
     async function listenWithTls(): Promise<void> {
-      certificates = await openCertificates(settings, await openSecretKeep(engine, settings), now);
+      certificates = await openCertificates(settings, secrets, now);
       secure = listenerFor(certificates.current);
       await secure.listen(settings.host, settings.tlsPort);
       const stopRefreshing = keepFresh(certificates, secure, logger);

@@ -140,5 +140,12 @@ export async function send(
 
 function aWorkspace(workspaceId: number, guid: string): WorkspaceRef {
   const place = { subscriptionId: '00000000-0000-0000-0000-000000000000', resourceGroup: 'default' };
-  return { workspaceId, guid, name: `workspace-${workspaceId}`, defaultArtifactRoot: null, ...place };
+  return {
+    workspaceId,
+    guid,
+    name: `workspace-${workspaceId}`,
+    defaultArtifactRoot: null,
+    privateLink: false,
+    ...place,
+  };
 }

@@ -44,8 +44,8 @@ export const rememberedTokens = 10_000;
 const longestHeader = 24_576;
 
 /** Without authentication the server listens on loopback only, and whoever can reach it owns it. */
-const everything = [{ role: 'Owner', workspaceId: 'all' }] as const;
-const anonymous: Principal = {
+export const everything = [{ role: 'Owner', workspaceId: 'all' }] as const;
+export const anonymous: Principal = {
   objectId: '00000000-0000-0000-0000-000000000000',
   name: 'anonymous',
   kind: 'Anonymous',

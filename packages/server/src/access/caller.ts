@@ -8,6 +8,8 @@ export interface WorkspaceRef {
   readonly subscriptionId: string;
   readonly resourceGroup: string;
   readonly defaultArtifactRoot: string | null;
+  /** Whether Azure's clients reach it under a host name of its own, and under no other. */
+  readonly privateLink: boolean;
 }
 
 /** What a role assignment gives: the role's rights in one workspace, or in all of them. */

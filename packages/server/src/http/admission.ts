@@ -3,6 +3,7 @@ import { MlflowError } from '@lazuli/contract';
 import type { Authenticator } from '../access/authenticate.ts';
 import type { Caller, Principal, WorkspaceRef } from '../access/caller.ts';
 import type { Actions, Decider, DecisionScope } from '../access/decide.ts';
+import { requireOwnHost, type Address } from './addressing.ts';
 
 /**
  * From a request to a permitted caller, before its body is read: which workspace it addresses, who sends it, and whether
@@ -16,6 +17,8 @@ export interface Admission {
 
 export interface AdmittedRequest {
   readonly headers: IncomingHttpHeaders;
+  /** The workspace that an address of Azure's form named. */
+  readonly address: Address | undefined;
   /** Who calls, noted as soon as it is known, for the log; undefined until then. */
   caller: Caller | undefined;
 }
@@ -23,11 +26,13 @@ export interface AdmittedRequest {
 export interface AddressedWorkspaces {
   default(): WorkspaceRef | Promise<WorkspaceRef>;
   byName(name: string): WorkspaceRef | Promise<WorkspaceRef>;
+  at(address: Address): WorkspaceRef | Promise<WorkspaceRef>;
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
     caller: Caller | undefined;
+    readonly address: Address | undefined;
   }
 }
 
@@ -60,7 +65,19 @@ export function createAdmission({ authenticator, workspaces, decider, catchUp }:
   }
 
   /** *MLflow: the header X-MLFLOW-WORKSPACE names the workspace; blank or absent, it is the default one.* */
-  function addressed({ headers }: AdmittedRequest, principal: Principal): WorkspaceRef | Promise<WorkspaceRef> {
+  function addressed(
+    { headers, address }: AdmittedRequest,
+    principal: Principal,
+  ): WorkspaceRef | Promise<WorkspaceRef> {
+    if (address !== undefined) {
+      const found = workspaces.at(address);
+      const checked = (workspace: WorkspaceRef): WorkspaceRef => {
+        const ours = visible(workspace, principal);
+        if (ours.privateLink) requireOwnHost(headers.host, ours);
+        return ours;
+      };
+      return found instanceof Promise ? found.then(checked) : checked(found);
+    }
     const header = headers['x-mlflow-workspace'];
     const name = (Array.isArray(header) ? header[0] : header)?.trim() ?? '';
     if (name === '') return workspaces.default();

@@ -19,18 +19,21 @@ import type { Authenticator } from '../access/authenticate.ts';
 import type { Handlers } from '../access/caller.ts';
 import type { ArtifactTransfers } from '../artifacts/artifact-transfers.ts';
 import type { AuthorityEndpoints } from '../identity/authority-endpoints.ts';
+import type { ArmService } from '../azure/arm-service.ts';
+import type { BlobTransfers } from '../azure/blob-transfers.ts';
 import type { Readiness } from '../telemetry/readiness.ts';
 import type { RequestMeter } from '../telemetry/request-meter.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import type { ArmService } from '../azure/arm-service.ts';
+import { addressOf, takeAddress } from './addressing.ts';
 import { createAdmission, type AddressedWorkspaces, type AdmissionParts } from './admission.ts';
 import { armRoutes, armUrl } from './arm-routes.ts';
 import { artifactTransferRoutes } from './artifact-transfer.ts';
 import { authorityRoutes } from './authority-routes.ts';
 import { safetyHeaders, watchConnections } from './connections.ts';
-import { answerOf, endpointRoutes, routerPath } from './endpoint-route.ts';
+import { answerOf, asItIs, endpointRoutes, routerPath, showsLocations, type ShowAnswer } from './endpoint-route.ts';
 import { sendError } from './error-response.ts';
 import type { HostGuard } from './host-guard.ts';
+import { blobRoutes } from './blob-routes.ts';
 import { createBodyWatch } from './body-watch.ts';
 import { createHotLane, type HotEndpoint } from './hot-lane.ts';
 import { takeJsonText } from './json-text.ts';
@@ -47,11 +50,13 @@ export interface AppParts {
       ? Handlers<Contract['runs'], 'logBatch'>
       : Handlers<Contract[Group]>;
   };
+  readonly showLocations: ShowAnswer;
   readonly transfers: ArtifactTransfers;
   readonly arm: ArmService;
   /** The authority that gives tokens for this server. */
   readonly authorizationUri: () => string;
   readonly authority: AuthorityEndpoints;
+  readonly blobs: BlobTransfers;
   readonly authenticator: Authenticator;
   readonly workspaces: AddressedWorkspaces;
   readonly decider: AdmissionParts['decider'];
@@ -92,7 +97,8 @@ export async function createApp(parts: AppParts): Promise<App> {
   const app = fastify({
     loggerInstance: parts.logger,
     genReqId: requestIdOf,
-    rewriteUrl: ({ url = '/' }) => armUrl(url),
+    // The framework calls this for every request, also for those that came by no socket.
+    rewriteUrl: (request) => armUrl(takeAddress(request, parts.staticPrefix)),
     logController: new LogController({ disableRequestLogging: true }),
     // One line a request, written below, names the request itself: a logger for each would cost more than the line.
     childLoggerFactory: (logger) => logger,
@@ -116,6 +122,11 @@ export async function createApp(parts: AppParts): Promise<App> {
   // *MLflow reads a JSON body of a GET without a query.*
   app.addHttpMethod('GET', { hasBody: true, overrideExisting: true });
   app.decorateRequest('caller', undefined);
+  app.decorateRequest('address', {
+    getter() {
+      return addressOf(this.raw);
+    },
+  });
   app.setErrorHandler(sendError);
   app.setNotFoundHandler(() => {
     throw new MlflowError('ENDPOINT_NOT_FOUND', 'No endpoint of this server has this path.');
@@ -144,7 +155,7 @@ export async function createApp(parts: AppParts): Promise<App> {
       await prefixed.register(async (api) => {
         takeJsonText(api, bodies);
         for (const noun of Object.keys(contract) as (keyof Contract)[]) {
-          endpointRoutes(api, contract[noun], parts.handlers[noun] as never, admission);
+          endpointRoutes(api, contract[noun], parts.handlers[noun] as never, { ...parts, admission });
         }
         refuseOtherMethods(api, paths);
       });
@@ -154,6 +165,7 @@ export async function createApp(parts: AppParts): Promise<App> {
       });
       await prefixed.register(armRoutes, { ...parts, admission, bodies });
       await prefixed.register(authorityRoutes, { authority: parts.authority, bodies });
+      await prefixed.register((api) => blobRoutes(api, parts.blobs));
       await prefixed.register(probeRoutes, { ...parts, admission });
       prefixed.get('/', async (_request, reply) => {
         const { html, headers } = parts.welcomePage();
@@ -170,7 +182,10 @@ export async function createApp(parts: AppParts): Promise<App> {
     requestIdOf,
     requests,
   });
-  leadPast(app, (request, response) => hotLane.take(request, response));
+  leadPast(app, (request, response) => {
+    takeAddress(request, parts.staticPrefix);
+    return hotLane.take(request, response);
+  });
   return {
     app,
     listenerFor(credentials) {
@@ -190,11 +205,12 @@ export async function createApp(parts: AppParts): Promise<App> {
 /** What training loops send: the logging verbs, which share commits, too. */
 const hotNames = ['createRun', 'logMetric', 'logParam', 'setTag', 'logBatch'] as const;
 
-function hotEndpoints({ handlers }: AppParts): HotEndpoint[] {
+function hotEndpoints({ handlers, showLocations }: AppParts): HotEndpoint[] {
   return hotNames.map((name) => ({
     paths: routesOf(contract.runs[name]).map(({ path }) => path),
     definition: contract.runs[name],
     answer: answerOf(contract.runs[name], handlers.runs[name]),
+    show: showsLocations(contract.runs[name]) ? showLocations : asItIs,
   }));
 }
 

@@ -114,7 +114,7 @@ function sendArmError(
 ): FastifyReply {
   const known = armErrorOf(thrown);
   // The log has what is a defect, the answer its number.
-  const { status, body } = answerToError(thrown, request.id, request.log);
+  const { status, body } = answerToError(thrown, request.id, { logger: request.log, address: undefined });
   const error = known ?? new ArmError(status, status < 500 ? 'BadRequest' : 'InternalServerError', messageIn(body));
   const isUnknown = error.status === 401;
   const code = isUnknown && request.headers.authorization === undefined ? 'AuthenticationFailed' : error.code;

@@ -3,6 +3,7 @@ import { transferRoutes, transfers } from '@lazuli/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../access/caller.ts';
 import type { ArtifactTransfers, Download, Wanted } from '../artifacts/artifact-transfers.ts';
+import type { UploadBody } from '../artifacts/upload-body.ts';
 
 /**
  * Routes for the bytes of artifacts. A body is never held: it flows from the socket to the store and back at the pace of
@@ -25,7 +26,7 @@ export async function artifactTransferRoutes(app: FastifyInstance, options: Arti
   const download = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const caller = await options.authorize(request, transfers.downloadArtifact.actions);
     const answer = await options.transfers.download(caller, restOfPath(request), wantedOf(request));
-    return send(reply, answer);
+    return sendDownload(reply, answer);
   };
   for (const prefix of ['/api', '/ajax-api']) {
     const path = `${prefix}${transfers.downloadArtifact.path.replace('{*artifact_path}', '*')}`;
@@ -39,7 +40,7 @@ export async function artifactTransferRoutes(app: FastifyInstance, options: Arti
       const caller = await options.authorize(request, transfers.downloadArtifact.actions);
       const runId = queryValue(request, 'run_id') ?? queryValue(request, 'run_uuid');
       const path = queryValue(request, 'path');
-      return send(reply, await options.transfers.downloadOfRun(caller, runId, path, wantedOf(request)));
+      return sendDownload(reply, await options.transfers.downloadOfRun(caller, runId, path, wantedOf(request)));
     },
   });
   for (const { path } of transferRoutes(transfers.downloadModelFile)) {
@@ -50,7 +51,7 @@ export async function artifactTransferRoutes(app: FastifyInstance, options: Arti
         const caller = await options.authorize(request, transfers.downloadModelFile.actions);
         const { model_id: modelId } = request.params as { readonly model_id: string };
         const path = queryValue(request, 'artifact_file_path');
-        return send(reply, await options.transfers.downloadOfModel(caller, modelId, path, wantedOf(request)));
+        return sendDownload(reply, await options.transfers.downloadOfModel(caller, modelId, path, wantedOf(request)));
       },
     });
   }
@@ -61,9 +62,7 @@ function uploadHandler(options: ArtifactTransferOptions) {
     try {
       const caller = await options.authorize(request, transfers.uploadArtifact.actions);
       await options.transfers.upload(caller, restOfPath(request), {
-        // An iterator that gives up would otherwise take the request with it, and nothing could be read on.
-        content: request.raw.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
-        length: lengthOf(request),
+        ...uploadOf(request),
         maxBytes: options.maxUploadBytes,
       });
     } catch (error) {
@@ -71,6 +70,16 @@ function uploadHandler(options: ArtifactTransferOptions) {
       throw error;
     }
     return reply.code(200).send();
+  };
+}
+
+/** The body of an upload, as it comes in. */
+export function uploadOf(request: FastifyRequest): UploadBody {
+  return {
+    // An iterator that gives up would otherwise take the request with it, and nothing could be read on.
+    content: request.raw.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
+    length: lengthOf(request),
+    maxBytes: undefined,
   };
 }
 
@@ -86,7 +95,7 @@ const maxDiscardingMs = 30_000;
  * Clients read an answer only when they have sent all they had, so a refused upload is read on for a while; closing at
  * once would lose the answer. Only for a while, because nobody should be able to send for ever.
  */
-function discardRest({ raw }: FastifyRequest): void {
+export function discardRest({ raw }: FastifyRequest): void {
   if (raw.readableEnded || raw.destroyed) return;
   let discarded = 0;
   const timer = setTimeout(() => raw.destroy(), maxDiscardingMs).unref();
@@ -99,7 +108,7 @@ function discardRest({ raw }: FastifyRequest): void {
   raw.resume();
 }
 
-async function send(reply: FastifyReply, { status, headers, sendTo }: Download): Promise<FastifyReply> {
+export async function sendDownload(reply: FastifyReply, { status, headers, sendTo }: Download): Promise<FastifyReply> {
   reply.code(status).headers(headers);
   if (sendTo === undefined) return reply.send();
   reply.hijack();

@@ -35,3 +35,8 @@ export async function findUserRow(engine: Snapshots, userName: string): Promise<
 export async function findApplicationRow(engine: Snapshots, appId: string): Promise<ObjectRow | undefined> {
   return engine.snapshot((db) => findApplication(db, appId));
 }
+
+/** Whether the directory has an object of this id, even one that may not sign in. */
+export async function isInDirectory(engine: Snapshots, objectId: string): Promise<boolean> {
+  return (await engine.snapshot((db) => findObject(db, objectId))) !== undefined;
+}

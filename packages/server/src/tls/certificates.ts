@@ -39,9 +39,13 @@ export async function openCertificates(
 /** The names under which clients reach the server: an authority made for these can vouch for no others. */
 export function certificateNames({ tlsNames, host, publicUrl, allowedHosts }: CertificateSettings): string[] {
   const publicHost = publicUrl === undefined ? [] : [new URL(publicUrl).hostname.replace(/^\[|\]$/g, '')];
+  // Workspaces behind a private link, in the region that they are in where nobody says another.
+  const below = ['localhost', ...publicHost]
+    .filter((name) => isIP(name) === 0)
+    .map((name) => `*.workspace.local.api.${name}`);
   const listening = host === '0.0.0.0' || host === '::' ? [hostname().toLowerCase()] : [host];
   const allowed = allowedHosts.map((entry) => entry.replace(/:\d+$/, '')).filter((entry) => !/[*[:]/.test(entry));
-  const usual = ['localhost', '*.workspace.localhost', '127.0.0.1', '::1'];
+  const usual = ['localhost', '127.0.0.1', '::1', ...below];
   return [...new Set([...usual, ...listening, ...publicHost, ...allowed, ...tlsNames])].filter(isNameable);
 }
 

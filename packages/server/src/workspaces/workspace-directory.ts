@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { invalidParameter, MlflowError } from '@lazuli/contract';
 import type { WorkspaceRef } from '../access/caller.ts';
+import type { WorkspacePlace } from '../access/scope.ts';
 import type { Db, Engine } from '../database/engine.ts';
 import {
+  findWorkspaceAt,
+  findWorkspaceByGuid,
   findWorkspacesByName,
   getWorkspace,
   insertWorkspace,
@@ -24,6 +27,10 @@ export interface WorkspaceDirectory {
   /** The workspace of requests that name none. */
   default(): WorkspaceRef | Promise<WorkspaceRef>;
   byName(name: string): WorkspaceRef | Promise<WorkspaceRef>;
+  /** By Azure's form of an address, without regard to case. */
+  at(place: WorkspacePlace): WorkspaceRef | Promise<WorkspaceRef>;
+  /** By what its signed URLs name. */
+  byGuid(guid: string): Promise<WorkspaceRef>;
   /** To be called after any change of a workspace. */
   forget(): void;
 }
@@ -49,6 +56,7 @@ export async function openWorkspaceDirectory(
     return theirs;
   });
   const known = new Map<string, WorkspaceRef>();
+  const knownPlaces = new Map<string, WorkspaceRef>();
   /** Counts changes: a lookup that was under way during one must not bring back what was. */
   let changes = 0;
   let defaultRef = workspaceRef(row);
@@ -61,10 +69,19 @@ export async function openWorkspaceDirectory(
     byName(name) {
       return known.get(name) ?? load(name);
     },
+    at(place) {
+      return knownPlaces.get(keyOf(place)) ?? loadAt(place);
+    },
+    async byGuid(guid) {
+      const row = await findWorkspaceByGuid(engine.db, guid);
+      if (row === undefined) throw new MlflowError('RESOURCE_DOES_NOT_EXIST', 'The workspace is not there any more.');
+      return workspaceRef(row);
+    },
     forget() {
       changes += 1;
       isDefaultKnown = false;
       known.clear();
+      knownPlaces.clear();
     },
   };
 
@@ -83,6 +100,17 @@ export async function openWorkspaceDirectory(
     return ref;
   }
 
+  async function loadAt(place: WorkspacePlace): Promise<WorkspaceRef> {
+    const before = changes;
+    const found = await findWorkspaceAt(engine.db, place);
+    if (found === undefined) {
+      throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${place.name}' not found`);
+    }
+    const ref = workspaceRef(found);
+    if (before === changes && knownPlaces.size < rememberedPlaces) knownPlaces.set(keyOf(place), ref);
+    return ref;
+  }
+
   async function loadDefault(): Promise<WorkspaceRef> {
     const before = changes;
     const row = await getWorkspace(engine.db, defaultRef.workspaceId);
@@ -92,6 +120,13 @@ export async function openWorkspaceDirectory(
     }
     return workspaceRef(row);
   }
+}
+
+/** Any spelling of a workspace is remembered, so there may be more of them than workspaces. */
+const rememberedPlaces = 10_000;
+
+function keyOf({ subscriptionId, resourceGroup, name }: WorkspacePlace): string {
+  return `${subscriptionId}/${resourceGroup}/${name}`;
 }
 
 /** A workspace without description and root, in the default place. */

@@ -17,12 +17,17 @@ export function workspaceRef(row: WorkspaceRow): WorkspaceRef {
     subscriptionId: row.subscription_id,
     resourceGroup: row.resource_group,
     defaultArtifactRoot: row.default_artifact_root,
+    privateLink: row.private_link === 1,
   };
 }
 
 /** Workspaces with this name, whatever their subscription and group: two at the most, which is enough to see that it is not unique. */
 export async function findWorkspacesByName(db: Db, name: string): Promise<WorkspaceRow[]> {
   return db.selectFrom('workspaces').selectAll().where('name', '=', name).orderBy('workspace_id').limit(2).execute();
+}
+
+export async function findWorkspaceByGuid(db: Db, guid: string): Promise<WorkspaceRow | undefined> {
+  return db.selectFrom('workspaces').selectAll().where('guid', '=', guid).executeTakeFirst();
 }
 
 /** A workspace that cannot be gone: the default one. */
@@ -96,6 +101,7 @@ const ownedTables = [
   'model_versions',
   'registered_model_tags',
   'registered_models',
+  'jobs',
   'run_requests',
   'api_tokens',
   'run_models',
