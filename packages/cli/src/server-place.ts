@@ -62,13 +62,29 @@ export async function withPlace<Part, Result>(
   }
 }
 
-async function clientOf({ url: option }: PlaceOptions, { env }: Surroundings): Promise<Client> {
-  const url = option ?? (env['LAZULI_URL'] || env['MLFLOW_TRACKING_URI'] || defaultUrl);
+export function serverUrl({ url: option }: Pick<PlaceOptions, 'url'>, { env }: Surroundings): string {
+  const tracked = env['MLFLOW_TRACKING_URI'] ?? '';
+  // A shell that has been set up for azureml:// names no server of ours by it.
+  const url = option ?? (env['LAZULI_URL'] || (tracked.startsWith('azureml:') ? '' : tracked) || defaultUrl);
   if (!/^https?:\/\//.test(url))
     throw new CommandError(2, `${JSON.stringify(url)} is no URL of a server; give one with --url.`);
+  return url;
+}
+
+export async function clientOf(
+  options: Pick<PlaceOptions, 'url'>,
+  surroundings: Surroundings,
+  workspace?: string,
+): Promise<Client> {
+  const url = serverUrl(options, surroundings);
+  const { env } = surroundings;
   const token = env['LAZULI_TOKEN'] || env['MLFLOW_TRACKING_TOKEN'];
   const { createClient } = await import('@lazuli/client');
-  return createClient(token === undefined ? { url } : { url, token });
+  return createClient({
+    url,
+    ...(token === undefined ? {} : { token }),
+    ...(workspace === undefined ? {} : { workspace }),
+  });
 }
 
 async function openDatabase<Part>(

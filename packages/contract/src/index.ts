@@ -1,6 +1,7 @@
 /** The wire of MLflow's tracking API, and Lazuli's own surface beside it, as values. */
 import { apiTokens } from './api-tokens.ts';
 import { artifacts } from './artifacts.ts';
+import { clientEnvironment } from './client-environment.ts';
 import { directory } from './directory.ts';
 import { experiments } from './experiments.ts';
 import { loggedModels } from './logged-models.ts';
@@ -26,6 +27,7 @@ export const contract = {
   runHistory,
   workspaces,
   serverInfo,
+  clientEnvironment,
   apiTokens,
   directory,
 };
@@ -67,6 +69,7 @@ export {
   LoggedModelStatus,
   LoggedModelTag,
 } from './logged-models.ts';
+export { clientEnvironment } from './client-environment.ts';
 export { runHistory } from './run-history.ts';
 export { artifacts, blobTransfers, FileInfo, transferRoutes, transfers } from './artifacts.ts';
 export { RegisteredModel, registeredModels } from './registered-models.ts';

@@ -19,6 +19,7 @@ import { openStore } from './artifact-store/open-store.ts';
 import { artifactHandlers, listFolder } from './artifacts/artifact-handlers.ts';
 import { artifactTransfers } from './artifacts/artifact-transfers.ts';
 import { openArm } from './azure/arm.ts';
+import { clientEnvironmentHandlers } from './azure/client-environment-handlers.ts';
 import { showLocations } from './azure/artifact-locations.ts';
 import { createBlobCapabilities } from './azure/blob-capability.ts';
 import { createBlobTransfers } from './azure/blob-transfers.ts';
@@ -246,6 +247,12 @@ export async function createServer(settings: Settings, options: ServerOptions = 
         runHistory: runHistoryHandlers({ ...artifactRoom, capabilities, now, origin }),
         workspaces: workspaceHandlers({ engine, now, lifecycle, mayRead: decider.mayRead, checkArtifactRoot }),
         serverInfo: serverInfoHandlers(),
+        clientEnvironment: clientEnvironmentHandlers({
+          engine,
+          origin,
+          plainUrl: () => clientUrl(settings, portOf(app)),
+          authority: () => certificates?.authority,
+        }),
         apiTokens: tokenHandlers({ engine, now, authenticator }),
         directory: directoryHandlers({ engine, now, tenant, authenticator }),
       },

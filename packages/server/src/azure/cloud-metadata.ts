@@ -16,6 +16,8 @@ export function cloudMetadataRoutes(origin: () => string): ArmRoute[] {
   ];
 }
 
+export const cloudName = 'LazuliCloud';
+
 const services = ['api', 'history', 'experimentation', 'artifact', 'modelmanagement', 'modelregistry'] as const;
 
 /** *Azure: one cloud in a list from 2019-05-01 to 2020-06-01, alone from 2022-09-01 on, and an older form before.* */
@@ -42,7 +44,7 @@ const portal = 'https://portal.azure.local/';
 
 function cloud(origin: string, loginEndpoint: string) {
   return {
-    name: 'LazuliCloud',
+    name: cloudName,
     portal,
     resourceManager: origin,
     authentication: { loginEndpoint, audiences: [origin], tenant: 'common', identityProvider: 'AAD' },
