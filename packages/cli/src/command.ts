@@ -36,9 +36,19 @@ const entries: readonly CommandEntry[] = [
     load: async () => (await import('./commands/configure.ts')).describeConfigure,
   },
   {
+    name: 'env',
+    summary: "Print what a shell needs for azureml:// and Azure's clients",
+    load: async () => (await import('./commands/env.ts')).describeEnv,
+  },
+  {
     name: 'token',
     summary: 'Create, list and revoke API tokens',
     load: async () => (await import('./commands/token.ts')).describeToken,
+  },
+  {
+    name: 'ad',
+    summary: 'Users, groups and service principals, and what they sign in with',
+    load: async () => (await import('./commands/ad.ts')).describeAd,
   },
   {
     name: 'db',
@@ -57,6 +67,7 @@ Examples:
   lazuli serve                                     a server on http://127.0.0.1:5000, data in ./lazuli-data
   lazuli serve --port 5001 --data-dir ./elsewhere
   lazuli token create --data-dir ./lazuli-data --role Owner
+  eval "$(lazuli env)"                             azureml:// for the scripts of this shell
 `;
 
 /** Runs one command line and says with which status the process should end. */

@@ -1,3 +1,5 @@
+import type { Settings } from '@lazuli/server';
+
 /**
  * What the command says. Results go to stdout, so that they can be captured and piped; words about them go to stderr.
  */
@@ -48,13 +50,15 @@ export function createOutput(stdout: NodeJS.WritableStream, stderr: NodeJS.Writa
 /** What the operating system said, as a sentence; undefined where the error is none of its usual ones. */
 export function explainSystemError(
   error: unknown,
-  where: { readonly host: string; readonly port: number },
+  where: Pick<Settings, 'host' | 'port' | 'tls' | 'tlsPort'>,
 ): string | undefined {
-  const { code } = error as NodeJS.ErrnoException;
-  const { host, port } = where;
+  const { code, port = where.port } = error as NodeJS.ErrnoException & { readonly port?: number };
+  const { host, tls, tlsPort } = where;
   switch (code) {
     case 'EADDRINUSE':
-      return `Port ${port} of ${host} is taken by another program; choose another one with --port.`;
+      return port === tlsPort && tls === 'on'
+        ? `Port ${port} of ${host}, meant for HTTPS, is taken by another program; choose another one with --tls-port, or do without by --no-tls.`
+        : `Port ${port} of ${host} is taken by another program; choose another one with --port.`;
     case 'EACCES':
       return `This user may not ${isListening(error) ? `listen on port ${port} of ${host}` : `use ${pathOf(error)}`}.`;
     case 'EADDRNOTAVAIL':
@@ -91,4 +95,9 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
         .trimEnd(),
     )
     .join('\n');
+}
+
+/** A moment in Unix milliseconds, to the second. */
+export function moment(time: number | bigint): string {
+  return new Date(Number(time)).toISOString().replace(/\.\d+Z$/, 'Z');
 }

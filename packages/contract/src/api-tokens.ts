@@ -3,11 +3,17 @@ import { endpoint } from './endpoint.ts';
 import { Int64, List, Text } from './scalars.ts';
 
 /** Lazuli's own surface (`/api/lazuli/1.0`): the tokens that plain MLflow clients sign in with. */
-export const RoleName = Type.Unsafe<'Owner' | 'Contributor' | 'Reader'>({
-  type: 'string',
-  enum: ['Owner', 'Contributor', 'Reader'],
-});
-export type RoleName = Static<typeof RoleName>;
+const roleNames = [
+  'Owner',
+  'Contributor',
+  'Reader',
+  'AzureML Data Scientist',
+  'AzureML Compute Operator',
+  'AzureML Registry User',
+  'AzureML Metrics Writer',
+] as const;
+export type RoleName = (typeof roleNames)[number];
+export const RoleName = Type.Unsafe<RoleName>({ type: 'string', enum: roleNames });
 
 export const ApiToken = Type.Object({
   token_id: Text(),

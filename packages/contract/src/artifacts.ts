@@ -130,3 +130,13 @@ export const transfers = {
     actions: readVersions,
   },
 } as const satisfies Record<string, Transfer>;
+
+/**
+ * Where signed URLs lead to. *Azure's clients take an URL for one of storage by the suffix of their cloud, which has to be
+ * somewhere in it: all of them are.* The URL carries who may do what in its signature.
+ */
+export const blobTransfers = {
+  path: '/a.blob.core.windows.net/a.blob.core.chinacloudapi.cn/a.blob.core.usgovcloudapi.net/a.blob.core.cloudapi.de/a.blob.core.local',
+  download: { method: 'GET', actions: readRuns },
+  upload: { method: 'PUT', actions: writeRuns },
+} as const;

@@ -3,12 +3,15 @@ import { apiTokens } from './api-tokens.ts';
 import { artifacts } from './artifacts.ts';
 import { directTransfers } from './direct-transfers.ts';
 import { collections } from './collections.ts';
+import { clientEnvironment } from './client-environment.ts';
+import { directory } from './directory.ts';
 import { experiments } from './experiments.ts';
 import { loggedModels } from './logged-models.ts';
 import { metrics } from './metrics.ts';
 import { modelVersions } from './model-versions.ts';
 import { registeredModels } from './registered-models.ts';
 import { registryHistory } from './registry-history.ts';
+import { runHistory } from './run-history.ts';
 import { runs } from './runs.ts';
 import { serverInfo } from './server-info.ts';
 import { workspaces } from './workspaces.ts';
@@ -24,10 +27,13 @@ export const contract = {
   registryHistory,
   artifacts,
   directTransfers,
+  runHistory,
   workspaces,
   serverInfo,
+  clientEnvironment,
   apiTokens,
   collections,
+  directory,
 };
 export type Contract = typeof contract;
 
@@ -67,8 +73,10 @@ export {
   LoggedModelStatus,
   LoggedModelTag,
 } from './logged-models.ts';
-export { artifacts, FileInfo, transferRoutes, transfers } from './artifacts.ts';
+export { artifacts, blobTransfers, FileInfo, transferRoutes, transfers } from './artifacts.ts';
 export { directTransfers, MultipartUploadCredential, MultipartUploadPart } from './direct-transfers.ts';
+export { clientEnvironment } from './client-environment.ts';
+export { runHistory } from './run-history.ts';
 export { RegisteredModel, registeredModels } from './registered-models.ts';
 export { ModelTag, ModelVersion, modelVersions } from './model-versions.ts';
 export { RegistryAssignment, RegistryChange, registryHistory, type ChangeKind } from './registry-history.ts';
@@ -84,3 +92,4 @@ export {
   KeptBack,
   UnremovedFiles,
 } from './collections.ts';
+export { DirectoryCredential, directory, DirectoryKind, DirectoryObject } from './directory.ts';

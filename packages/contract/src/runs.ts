@@ -207,6 +207,8 @@ export const runs = {
     summary: 'Log metrics, params and tags of a run, all or nothing.',
     method: 'POST',
     path: '/2.0/mlflow/runs/log-batch',
+    // *Azure: asynchronous logging, one request a call; an answer without a tracking id says that all is durable.*
+    aliases: [{ path: '/2.0/preview/mlflow/runs/log-batch-async', prefixes: ['api'] }],
     actions: writeRuns,
     input: Type.Object({
       run_id: Type.Optional(Text()),
@@ -215,6 +217,15 @@ export const runs = {
       tags: Type.Optional(List(GivenText)),
     }),
     output: Empty,
+  }),
+  getRunDataStatus: endpoint({
+    summary: 'Whether what was logged asynchronously is durable; here it is, once it was answered.',
+    method: 'GET',
+    path: '/2.0/preview/mlflow/runs/get-run-data-status',
+    prefixes: ['api'],
+    actions: readRuns,
+    input: Type.Object({ run_id: Text(), batch_tracking_id: Type.Optional(Text()) }),
+    output: Type.Object({ is_complete: Type.Boolean() }),
   }),
   logInputs: endpoint({
     summary: 'Record the datasets and logged models that a run reads.',

@@ -1,7 +1,9 @@
 /** The tracking server, to be started by the command or embedded in another program. */
 export { backUpSqlite } from './database/sqlite/backup.ts';
 export type { DatabaseStatus, SchemaStep } from './database/database-status.ts';
-export { createServer, openTokens, readDatabaseStatus, upgradeDatabase } from './server.ts';
+export { createClientCertificate } from './identity/client-certificate.ts';
+export { identitySecretFile } from './identity/open-authority.ts';
+export { createServer, openDirectory, openTokens, readDatabaseStatus, upgradeDatabase } from './server.ts';
 export type { Server, ServerOptions } from './server.ts';
 export { parseSettings, SettingsError } from './settings/parse-settings.ts';
 export type { Settings } from './settings/parse-settings.ts';

@@ -1,11 +1,16 @@
+import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { pino, type Logger } from 'pino';
-import { createAuthenticator } from './access/authenticate.ts';
+import { createRevival } from './access/acting-for.ts';
+import { anonymous, createAuthenticator, everything } from './access/authenticate.ts';
+import { createForeignIssuer } from './access/foreign-issuer.ts';
+import { createTokenVerifier, type Issuer } from './access/verify-token.ts';
 import type { WorkspaceRef } from './access/caller.ts';
-import { mayRead } from './access/decide.ts';
+import { createDecider } from './access/decide.ts';
 import { openOfflineTokens, type OfflineTokens } from './access/offline-tokens.ts';
+import { createRoleDirectory } from './access/role-directory.ts';
 import { tokenHandlers } from './access/token-handlers.ts';
 import { checkLocation, experimentLocation } from './artifact-store/artifact-location.ts';
 import { folderPath } from './artifact-store/artifact-path.ts';
@@ -17,6 +22,13 @@ import { removeFolder } from './artifacts/artifact-folders.ts';
 import { artifactTransfers } from './artifacts/artifact-transfers.ts';
 import { directTransferHandlers } from './artifacts/direct-transfer-handlers.ts';
 import { collectHandlers } from './collector/collect-handlers.ts';
+import { openArm } from './azure/arm.ts';
+import { clientEnvironmentHandlers } from './azure/client-environment-handlers.ts';
+import { showLocations } from './azure/artifact-locations.ts';
+import { createBlobCapabilities } from './azure/blob-capability.ts';
+import { createBlobTransfers } from './azure/blob-transfers.ts';
+import { createBlockStaging } from './azure/block-staging.ts';
+import { runHistoryHandlers } from './azure/run-history-handlers.ts';
 import { createChangeWatch } from './database/change-watch.ts';
 import type { Db, Engine, Transaction } from './database/engine.ts';
 import type { DatabaseStatus, SchemaStep } from './database/database-status.ts';
@@ -27,7 +39,12 @@ import { insertDefaultExperiment } from './experiments/default-experiment.ts';
 import { experimentHandlers } from './experiments/experiment-handlers.ts';
 import { createApp } from './http/app.ts';
 import { createHostGuard } from './http/host-guard.ts';
+import type { TlsListener } from './http/tls-listener.ts';
 import { createWelcomePage } from './http/welcome-page.ts';
+import { findIdentity, isInDirectory } from './identity/identities.ts';
+import { directoryHandlers } from './identity/directory-handlers.ts';
+import { openOfflineDirectory, type OfflineDirectory } from './identity/offline-directory.ts';
+import { openAuthority } from './identity/open-authority.ts';
 import { loggedModelHandlers } from './logged-models/logged-model-handlers.ts';
 import { findLockedModel, findModel, getModel } from './logged-models/logged-model-store.ts';
 import { openMetricStore } from './metric-store/metric-store.ts';
@@ -41,19 +58,24 @@ import { runHandlers } from './runs/run-handlers.ts';
 import { createRunLog } from './runs/run-log.ts';
 import { findLockedRun, findRun, getRun } from './runs/run-store.ts';
 import { mlflowVersion, serverInfoHandlers } from './server-info.ts';
+import { openSecretKeep } from './secrets/secret-keep.ts';
 import type { Settings } from './settings/parse-settings.ts';
-import { clientUrl } from './settings/paste-lines.ts';
+import { azureOrigin, clientUrl, tlsOrigin } from './settings/paste-lines.ts';
 import { createReadiness, type Readiness } from './telemetry/readiness.ts';
 import { createTelemetry, type MetricsSnapshot } from './telemetry/telemetry.ts';
+import { openCertificates, type Certificates } from './tls/certificates.ts';
 import { version } from './version.ts';
 import { openWorkspaceDirectory } from './workspaces/workspace-directory.ts';
 import { workspaceHandlers } from './workspaces/workspace-handlers.ts';
+import { createWorkspaceLifecycle } from './workspaces/workspace-lifecycle.ts';
 
 export interface Server extends AsyncDisposable {
   /** The app as a function of requests: tests call it without a socket. */
   readonly app: FastifyInstance;
   /** The base URLs for clients, once it listens. */
   readonly urls: readonly string[];
+  /** What clients have to trust to come in by HTTPS, in PEM, where the server made its certificate by itself. */
+  readonly authority: string | undefined;
   listen(): Promise<void>;
   /** Its metrics, for the other processes behind the same port. */
   metrics(): Promise<MetricsSnapshot>;
@@ -107,10 +129,33 @@ export async function createServer(settings: Settings, options: ServerOptions = 
     const furnish = (db: Db, workspace: WorkspaceRef): Promise<void> =>
       insertDefaultExperiment(db, workspace, { now, locationFor });
     const directory = await openWorkspaceDirectory(engine, now, furnish);
-    const authenticator = createAuthenticator({ mode: settings.auth, engine, now });
+    let secure: TlsListener | undefined;
+    let certificates: Certificates | undefined;
+    const origin = (): string =>
+      azureOrigin(settings, { http: portOf(app), https: settings.tls === 'on' ? (secure?.port ?? 0) : undefined });
+    const authorityUrl = (): string =>
+      settings.publicUrl === undefined ? origin() + settings.staticPrefix : clientUrl(settings, portOf(app));
+    const authority = await openAuthority({ ...settings, engine, now, url: authorityUrl });
+    const { tenant } = authority;
+    const authenticator = createAuthenticator({
+      mode: settings.auth,
+      engine,
+      now,
+      verify: createTokenVerifier({
+        issuers: [authority.issuer, ...foreignIssuers(settings, now, logger)],
+        audiences: authority.audiences,
+        now,
+      }),
+      authorizationUri: () => (settings.auth === 'token' ? undefined : `${authorityUrl()}/${tenant.tenant_id}`),
+      onRefusal: (reason) => logger.debug({ reason }, 'access token refused'),
+    });
+    const roles = createRoleDirectory(engine);
+    await roles.load();
+    const decider = createDecider(roles);
     const changes = createChangeWatch(engine, () => {
       directory.forget();
       authenticator.forgetAllTokens();
+      roles.forget();
     });
     const log = createRunLog(engine, handles, metricStore, telemetry.commits);
     telemetry.watchCommitQueue(log);
@@ -123,6 +168,30 @@ export async function createServer(settings: Settings, options: ServerOptions = 
       findVersion: (workspace: WorkspaceRef, name: string, version: string) =>
         findVersionFiles(engine, workspace.workspaceId, { name, version }),
     };
+
+    const secrets = await openSecretKeep(engine, settings);
+    const capabilities = createBlobCapabilities(
+      await secrets.get('signed-urls', async () => randomBytes(32).toString('base64url')),
+      now,
+    );
+    const revival = createRevival({
+      engine,
+      now,
+      anonymous: () => (settings.auth === 'none' ? anonymous : undefined),
+      ownGrants: settings.auth === 'none' ? everything : [],
+      // Whom the directory does not know has come with a token of another issuer, which alone knows its groups.
+      groupsOf: async ({ objectId, groups }) =>
+        (await isInDirectory(engine, objectId))
+          ? (await findIdentity(engine, objectId))?.groups
+          : settings.oidcIssuers.length > 0
+            ? groups
+            : undefined,
+    });
+    const catchUp = (): Promise<void> | undefined => {
+      const behind = changes.catchUp();
+      return behind === undefined ? roles.load() : behind.then(() => roles.load());
+    };
+    const transfers = artifactTransfers(artifactRoom);
 
     const registry = {
       engine,
@@ -148,37 +217,64 @@ export async function createServer(settings: Settings, options: ServerOptions = 
       },
     };
 
-    const app = await createApp({
+    const lifecycle = createWorkspaceLifecycle({
+      engine,
+      directory,
+      furnish,
+      forget({ workspaceId }) {
+        handles.forgetWorkspace(workspaceId);
+        metricStore.forgetWorkspace(workspaceId);
+        authenticator.forgetAllTokens();
+        roles.forget();
+      },
+      removeFiles: ({ guid }) => store.remove(folderPath(guid)),
+    });
+    const experiments = experimentHandlers({ engine, now, locationFor, runsOf: experimentRuns(handles) });
+    const runs = runHandlers({ engine, now, handles, log, metricStore });
+    const registeredModels = registeredModelHandlers(registry);
+    const modelVersions = modelVersionHandlers(registry);
+    const arm = openArm({
+      engine,
+      now,
+      roles,
+      decider,
+      lifecycle,
+      surroundings: () => ({ origin: origin(), tenantId: tenant.tenant_id }),
+      searchExperiments: experiments.searchExperiments,
+      getExperiment: experiments.getExperiment,
+      runs,
+      models: registeredModels,
+      versions: modelVersions,
+    });
+
+    const { app, listenerFor } = await createApp({
+      arm,
+      authorizationUri: () => `${authorityUrl()}/${tenant.tenant_id}`,
       handlers: {
-        experiments: experimentHandlers({ engine, now, locationFor, runsOf: experimentRuns(handles) }),
-        runs: runHandlers({ engine, now, handles, log, metricStore }),
+        experiments,
+        runs,
         metrics: metricHandlers({ engine, metricStore }),
         loggedModels: loggedModelHandlers({
           engine,
           now,
           listFolder: (query) => listFolder(places, query),
         }),
-        registeredModels: registeredModelHandlers(registry),
-        modelVersions: modelVersionHandlers(registry),
+        registeredModels,
+        modelVersions,
         registryHistory: historyHandlers(registry),
         artifacts: artifactHandlers(artifactRoom),
         directTransfers: directTransferHandlers(artifactRoom),
-        workspaces: workspaceHandlers({
-          engine,
-          now,
-          directory,
-          mayRead,
-          checkArtifactRoot,
-          furnish,
-          forget({ workspaceId }) {
-            handles.forgetWorkspace(workspaceId);
-            metricStore.forgetWorkspace(workspaceId);
-            authenticator.forgetAllTokens();
-          },
-          removeFiles: ({ guid }) => store.remove(folderPath(guid)),
-        }),
+        runHistory: runHistoryHandlers({ ...artifactRoom, capabilities, now, origin }),
+        workspaces: workspaceHandlers({ engine, now, lifecycle, mayRead: decider.mayRead, checkArtifactRoot }),
         serverInfo: serverInfoHandlers({ isDirect: directOf(places, store) !== undefined }),
+        clientEnvironment: clientEnvironmentHandlers({
+          engine,
+          origin,
+          plainUrl: () => clientUrl(settings, portOf(app)),
+          authority: () => certificates?.authority,
+        }),
         apiTokens: tokenHandlers({ engine, now, authenticator }),
+        directory: directoryHandlers({ engine, now, tenant, authenticator }),
         collections: collectHandlers({
           engine,
           now,
@@ -190,10 +286,23 @@ export async function createServer(settings: Settings, options: ServerOptions = 
           forgetExperiment: (workspaceId, experimentId) => handles.forgetExperiment(workspaceId, experimentId),
         }),
       },
-      transfers: artifactTransfers(artifactRoom),
+      authority: authority.endpoints,
+      transfers,
+      blobs: createBlobTransfers({
+        ...places,
+        transfers,
+        capabilities,
+        staging: createBlockStaging(store, now),
+        revival,
+        decider,
+        catchUp,
+        findWorkspace: (guid) => directory.byGuid(guid),
+      }),
+      showLocations: (body, caller) => showLocations(body, caller, origin()),
       authenticator,
       workspaces: directory,
-      catchUp: () => changes.catchUp(),
+      decider,
+      catchUp,
       hostGuard: createHostGuard(settings),
       welcomePage: () =>
         createWelcomePage({
@@ -226,13 +335,29 @@ export async function createServer(settings: Settings, options: ServerOptions = 
     };
     let stopped: Promise<void> | undefined;
     const close = (): Promise<void> => (stopped ??= stop());
-    const urls = (): string[] => [clientUrl(settings, portOf(app))];
+    const urls = (): string[] => [
+      clientUrl(settings, portOf(app)),
+      ...(secure === undefined ? [] : [tlsOrigin(settings, secure.port)]),
+    ];
+
+    /** Certificates are made here and not before: a server that nobody connects to needs none. */
+    async function listenWithTls(): Promise<void> {
+      certificates = await openCertificates(settings, secrets, now);
+      secure = listenerFor(certificates.current);
+      await secure.listen(settings.host, settings.tlsPort);
+      const stopRefreshing = keepFresh(certificates, secure, logger);
+      app.server.once('close', stopRefreshing);
+    }
     return {
       app,
       get urls() {
         return urls();
       },
+      get authority() {
+        return certificates?.authority;
+      },
       async listen() {
+        if (settings.tls === 'on') await listenWithTls();
         await app.listen({ host: settings.host, port: settings.port, backlog: 1024 });
         const { auth, database, artifactsDestination } = settings;
         logger.info(
@@ -251,6 +376,23 @@ export async function createServer(settings: Settings, options: ServerOptions = 
   }
 }
 
+const refreshEveryMs = 60_000;
+
+/** Puts a renewed certificate in place of the old one without a restart. */
+function keepFresh(certificates: Certificates, listener: TlsListener, logger: Logger): () => void {
+  const timer = setInterval(() => {
+    certificates.refresh().then(
+      (isNew) => {
+        if (!isNew) return;
+        listener.use(certificates.current);
+        logger.info('the TLS certificate was renewed');
+      },
+      (error: unknown) => logger.error({ err: error }, 'the TLS certificate could not be renewed; the old one stays'),
+    );
+  }, refreshEveryMs).unref();
+  return () => clearInterval(timer);
+}
+
 /** Any row will do: it is found where connection, schema and disk are well. */
 function databaseReadiness({ db }: Engine, logger: Logger): Readiness {
   return createReadiness({
@@ -262,9 +404,26 @@ function databaseReadiness({ db }: Engine, logger: Logger): Readiness {
   });
 }
 
+/** A first failure to fetch an issuer's keys is worth a warning: its users cannot sign in. */
+function foreignIssuers({ oidcIssuers }: Settings, now: () => number, logger: Logger): Issuer[] {
+  return oidcIssuers.map((issuer) =>
+    createForeignIssuer({
+      issuer,
+      now,
+      fetch,
+      onFailure: (err) => logger.warn({ issuer, err }, "an issuer's keys cannot be fetched"),
+    }),
+  );
+}
+
 /** API tokens of a data directory on which no server runs. */
 export function openTokens(settings: Settings): Promise<OfflineTokens> {
   return openOfflineTokens(() => openEngine(settings), Date.now);
+}
+
+/** The directory of a data directory on which no server runs, or of a PostgreSQL database. */
+export function openDirectory(settings: Settings): Promise<OfflineDirectory> {
+  return openOfflineDirectory(() => openEngine(settings), Date.now);
 }
 
 /** What the database is, whether or not servers use it; changes nothing. */

@@ -30,6 +30,7 @@ export function describeServe(command: Command, surroundings: Surroundings): voi
   const options = settingDefinitions.map((definition) => ({ definition, option: optionOf(definition) }));
   for (const { option } of options) command.addOption(option);
   command
+    .option('--no-tls', 'the same as --tls off')
     .addHelpText(
       'after',
       `
@@ -40,9 +41,13 @@ Examples:
   lazuli serve --host 0.0.0.0 --auth token --allowed-hosts mlflow.example.org
   lazuli serve --config lazuli.yaml`,
     )
-    .action(async (given: Readonly<Record<string, string | undefined>>) => {
-      const flags: Record<string, string | undefined> = { [configOption.name]: given[configOption.name] };
-      for (const { definition, option } of options) flags[definition.name] = given[option.attributeName()];
+    .action(async (given: Readonly<Record<string, string | false | undefined>>) => {
+      const flagOf = (attribute: string): string | undefined => {
+        const value = given[attribute];
+        return value === false ? 'off' : value;
+      };
+      const flags: Record<string, string | undefined> = { [configOption.name]: flagOf(configOption.name) };
+      for (const { definition, option } of options) flags[definition.name] = flagOf(option.attributeName());
       const { output } = surroundings;
       if (cluster.isWorker) {
         await serveAsWorker(() => checkSettings(flags, surroundings));

@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import type { createClient as ClientMaker } from '@lazuli/client';
 import type { Command } from 'commander';
 import type { Surroundings } from '../surroundings.ts';
-import { CommandError, formatTable } from '../output.ts';
+import { CommandError, formatTable, moment } from '../output.ts';
+import { takePlace, withPlace, type Place, type PlaceOptions } from '../server-place.ts';
 import { parseDuration } from '../duration.ts';
-import { settingsOfPlace, withPlaceOptions, type DatabasePlace } from './database-place.ts';
 
 /**
  * `lazuli token`: API tokens, of a running server by its API, or of a data directory on which no server runs. The latter
@@ -15,10 +14,6 @@ type Tokens = ReturnType<typeof ClientMaker>['apiTokens'];
 type NewToken = Parameters<Tokens['createToken']>[0];
 type ApiToken = Awaited<ReturnType<Tokens['createToken']>>['token'];
 
-interface PlaceOptions extends DatabasePlace {
-  readonly url?: string;
-}
-
 interface CreateOptions extends PlaceOptions {
   readonly role: string;
   readonly principal?: string;
@@ -26,19 +21,20 @@ interface CreateOptions extends PlaceOptions {
   readonly expiresIn?: string;
 }
 
-const roles = ['Owner', 'Contributor', 'Reader'] as const;
-const defaultUrl = 'http://127.0.0.1:5000';
+const roles = [
+  'Owner',
+  'Contributor',
+  'Reader',
+  'AzureML Data Scientist',
+  'AzureML Compute Operator',
+  'AzureML Registry User',
+  'AzureML Metrics Writer',
+] as const satisfies readonly NewToken['role'][];
 
 export function describeToken(command: Command, surroundings: Surroundings): void {
   const { output } = surroundings;
   const subcommand = (usage: string, summary: string) =>
-    withPlaceOptions(
-      command
-        .command(usage)
-        .description(summary)
-        .helpOption('--help', 'show this help')
-        .option('--url <url>', `a running server (LAZULI_URL, MLFLOW_TRACKING_URI; default: ${defaultUrl})`),
-    );
+    takePlace(command.command(usage).description(summary).helpOption('--help', 'show this help'));
 
   subcommand('create', 'Create a token; its secret is printed once')
     .requiredOption('--role <role>', `what it may do: ${roles.join(', ')}`)
@@ -54,7 +50,9 @@ The secret alone goes to stdout:
     )
     .action(async (options: CreateOptions) => {
       const input = createInput(options, Date.now());
-      const { token, secret } = await withTokens(options, surroundings, 'make', (tokens) => tokens.createToken(input));
+      const { token, secret } = await withPlace(options, surroundings, tokensOf('make'), (tokens) =>
+        tokens.createToken(input),
+      );
       output.result(secret);
       output.remark(`Token ${token.token_id}: ${describe(token)}. Keep the secret; it is not shown again.`);
     });
@@ -62,13 +60,13 @@ The secret alone goes to stdout:
   subcommand('list', 'List tokens, without their secrets')
     .option('--json', 'as JSON')
     .action(async (options: PlaceOptions & { readonly json?: true }) => {
-      const { tokens = [] } = await withTokens(options, surroundings, 'read', (place) => place.listTokens({}));
+      const { tokens = [] } = await withPlace(options, surroundings, tokensOf('read'), (place) => place.listTokens({}));
       output.result(options.json === true ? JSON.stringify(tokens, null, 2) : tokenTable(tokens));
     });
 
   subcommand('revoke <token-id>', 'Revoke a token; it is refused from the next request on').action(
     async (tokenId: string, options: PlaceOptions) => {
-      await withTokens(options, surroundings, 'read', (tokens) => tokens.revokeToken({ token_id: tokenId }));
+      await withPlace(options, surroundings, tokensOf('read'), (tokens) => tokens.revokeToken({ token_id: tokenId }));
       output.remark(`Token ${tokenId} is revoked.`);
     },
   );
@@ -82,6 +80,14 @@ run meanwhile.`,
   );
 }
 
+function tokensOf(database: 'make' | 'read'): Place<Tokens> {
+  return {
+    database,
+    ofServer: ({ apiTokens }) => apiTokens,
+    ofDatabase: async (settings) => (await import('@lazuli/server')).openTokens(settings),
+  };
+}
+
 function createInput(options: CreateOptions, now: number): NewToken {
   const role = roles.find((name) => name.toLowerCase() === options.role.toLowerCase());
   if (role === undefined) {
@@ -93,58 +99,6 @@ function createInput(options: CreateOptions, now: number): NewToken {
     ...(options.workspace === undefined ? {} : { workspace: options.workspace }),
     ...(options.expiresIn === undefined ? {} : { expiry_time: now + parseDuration('--expires-in', options.expiresIn) }),
   };
-}
-
-async function withTokens<Result>(
-  options: PlaceOptions,
-  surroundings: Surroundings,
-  database: 'make' | 'read',
-  work: (tokens: Tokens) => Promise<Result>,
-): Promise<Result> {
-  const offline = options.dataDir ?? options.backendStoreUri ?? options.databaseUrl ?? options.config;
-  if (offline !== undefined && options.url !== undefined) {
-    throw new CommandError(2, 'Either --url for a running server, or --data-dir for one that does not run.');
-  }
-  try {
-    if (offline === undefined) return await work(await tokensOfServer(options, surroundings));
-    const tokens = await tokensOfDatabase(options, surroundings, database);
-    try {
-      return await work(tokens);
-    } finally {
-      await tokens.close();
-    }
-  } catch (error) {
-    if (error instanceof CommandError || !(error instanceof Error)) throw error;
-    const refused = 'status' in error && error.status === 401;
-    const hint = refused ? ' Put the token of an Owner of this server into LAZULI_TOKEN.' : '';
-    throw new CommandError(1, `${error.message}${hint}`, { cause: error });
-  }
-}
-
-async function tokensOfServer({ url: option }: PlaceOptions, { env }: Surroundings): Promise<Tokens> {
-  const url = option ?? (env['LAZULI_URL'] || env['MLFLOW_TRACKING_URI'] || defaultUrl);
-  if (!/^https?:\/\//.test(url))
-    throw new CommandError(2, `${JSON.stringify(url)} is no URL of a server; give one with --url.`);
-  const token = env['LAZULI_TOKEN'] || env['MLFLOW_TRACKING_TOKEN'];
-  const { createClient } = await import('@lazuli/client');
-  return createClient({ url, retries: { maxRetries: 0 }, ...(token === undefined ? {} : { token }) }).apiTokens;
-}
-
-async function tokensOfDatabase(
-  place: DatabasePlace,
-  surroundings: Surroundings,
-  database: 'make' | 'read',
-): Promise<Tokens & { close(): Promise<void> }> {
-  const { openTokens } = await import('@lazuli/server');
-  const settings = await settingsOfPlace(place, surroundings);
-  if (database === 'read' && settings.database.kind === 'sqlite' && !existsSync(settings.database.path)) {
-    throw new CommandError(1, `There is no database at ${settings.database.path}.`);
-  }
-  return openTokens(settings).catch((error: unknown) => {
-    const message = error instanceof Error ? error.message : String(error);
-    const hint = 'If a server runs there, leave out --data-dir: its tokens are made through --url.';
-    throw new CommandError(1, `${message}\n${hint}`, { cause: error });
-  });
 }
 
 function describe({ principal, role, workspace, expiry_time }: ApiToken): string {
@@ -163,8 +117,4 @@ function tokenTable(tokens: readonly ApiToken[]): string {
     expiry_time === undefined ? 'never' : moment(expiry_time),
   ]);
   return formatTable([['TOKEN', 'PRINCIPAL', 'ROLE', 'WORKSPACE', 'CREATED', 'EXPIRES'], ...rows]);
-}
-
-function moment(time: number | bigint): string {
-  return new Date(Number(time)).toISOString().replace(/\.\d+Z$/, 'Z');
 }

@@ -8,6 +8,8 @@ export interface WorkspaceRef {
   readonly subscriptionId: string;
   readonly resourceGroup: string;
   readonly defaultArtifactRoot: string | null;
+  /** Whether Azure's clients reach it under a host name of its own, and under no other. */
+  readonly privateLink: boolean;
 }
 
 /** What a role assignment gives: the role's rights in one workspace, or in all of them. */
@@ -16,9 +18,17 @@ export interface Grant {
   readonly workspaceId: number | 'all';
 }
 
+export type PrincipalKind = 'User' | 'ServicePrincipal' | 'ApiToken' | 'Job' | 'Anonymous';
+
 export interface Principal {
-  /** How logs and records name who called: `anonymous`, or the principal that a token is bound to. */
+  /** What role assignments name: a GUID. */
+  readonly objectId: string;
+  /** How logs and records name who called: `anonymous`, the principal that an API token is bound to, a user's name. */
   readonly name: string;
+  readonly kind: PrincipalKind;
+  /** The object ids of the groups that it is in. */
+  readonly groups: readonly string[];
+  /** Roles that are bound to the credential itself, beside those that are assigned to the object or to its groups. */
   readonly grants: readonly Grant[];
 }
 

@@ -12,6 +12,7 @@ import type { Engine } from '../database/engine.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Handlers } from './caller.ts';
 import { builtInRoles, findRole } from './roles.ts';
+import { workspaceScope } from './scope.ts';
 import { createSecret, hashSecret } from './token-secret.ts';
 import {
   insertToken,
@@ -101,7 +102,7 @@ function checkRole(role: string): RoleName {
     const names = builtInRoles.map(({ name }) => name).join(', ');
     throw invalidParameter(`Invalid value for parameter 'role': it must be one of ${names}.`);
   }
-  return definition.name as RoleName;
+  return definition.name;
 }
 
 function checkExpiry(expiryTime: Int64 | undefined, now: number): number | null {
@@ -127,7 +128,7 @@ function findWorkspace(workspaces: readonly NamedWorkspace[], wanted: string): n
 }
 
 function longForm({ subscription_id, resource_group, name }: NamedWorkspace): string {
-  return `/subscriptions/${subscription_id}/resourceGroups/${resource_group}/providers/Microsoft.MachineLearningServices/workspaces/${name}`;
+  return workspaceScope({ subscriptionId: subscription_id, resourceGroup: resource_group, name });
 }
 
 function shown(token: ListedToken, workspaces: readonly NamedWorkspace[]): ApiToken {

@@ -30,6 +30,10 @@ export async function findTokenByHash(db: Db, secretHash: string): Promise<Token
   return db.selectFrom('api_tokens').selectAll().where('secret_hash', '=', secretHash).executeTakeFirst();
 }
 
+export async function findTokenById(db: Db, tokenId: string): Promise<TokenRow | undefined> {
+  return db.selectFrom('api_tokens').selectAll().where('token_id', '=', tokenId).executeTakeFirst();
+}
+
 export async function listTokens(db: Db): Promise<ListedToken[]> {
   return db
     .selectFrom('api_tokens')

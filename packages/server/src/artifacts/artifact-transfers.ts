@@ -36,12 +36,13 @@ export interface Wanted {
   readonly part: 'headers' | 'content';
   readonly range?: string | undefined;
   readonly ifRange?: string | undefined;
+  readonly ifMatch?: string | undefined;
   readonly ifNoneMatch?: string | undefined;
   readonly ifModifiedSince?: string | undefined;
 }
 
 export interface Download {
-  readonly status: 200 | 206 | 304 | 416;
+  readonly status: 200 | 206 | 304 | 412 | 416;
   readonly headers: Readonly<Record<string, string>>;
   /** Has to be called where it is there: it closes the file. */
   readonly sendTo: ((take: TakeBytes) => Promise<void>) | undefined;
@@ -164,6 +165,7 @@ function answerFor(file: OpenArtifact, path: ArtifactPath, wanted: Wanted): Down
   const lastModified = new Date(file.modifiedMs).toUTCString();
   const validators = { etag, 'last-modified': lastModified, 'accept-ranges': 'bytes' };
   const headers = { ...servedFileHeaders(path), ...validators };
+  if (wanted.ifMatch !== undefined && !names(wanted.ifMatch, etag)) return { status: 412, headers, sendTo: undefined };
   if (isUnchanged(wanted, etag, file.modifiedMs)) return { status: 304, headers, sendTo: undefined };
 
   const isSameFile = wanted.ifRange === undefined || wanted.ifRange === etag;
@@ -184,10 +186,13 @@ function answerFor(file: OpenArtifact, path: ArtifactPath, wanted: Wanted): Down
 }
 
 function isUnchanged({ ifNoneMatch, ifModifiedSince }: Wanted, etag: string, modifiedMs: number): boolean {
-  if (ifNoneMatch !== undefined) {
-    const known = ifNoneMatch.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
-    return known.includes(etag) || known.includes('*');
-  }
+  if (ifNoneMatch !== undefined) return names(ifNoneMatch, etag);
   // The header counts in seconds.
   return ifModifiedSince !== undefined && Date.parse(ifModifiedSince) >= Math.floor(modifiedMs / 1000) * 1000;
+}
+
+/** Whether a list of entity tags has this one. */
+function names(list: string, etag: string): boolean {
+  const tags = list.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return tags.includes(etag) || tags.includes('*');
 }

@@ -359,4 +359,140 @@ export const migrations: readonly Migration[] = [
       `create index removals_by_workspace on removals (workspace_id, removal_key)`,
     ],
   },
+  {
+    version: 6,
+    name: 'identity',
+    statements: ({ int64, text, clustered }) => [
+      `create table tenants (
+        tenant_id ${text} not null primary key,
+        position ${int64} not null unique,
+        domain ${text} not null,
+        creation_time ${int64} not null
+      )`,
+      `create table directory_objects (
+        object_id ${text} not null primary key,
+        kind ${text} not null,
+        display_name ${text} not null,
+        user_name ${text} unique,
+        app_id ${text} unique,
+        password_hash ${text},
+        redirect_uris ${text} not null,
+        disabled ${int64} not null,
+        creation_time ${int64} not null
+      )`,
+      `create index directory_objects_by_kind on directory_objects (kind, display_name, object_id)`,
+      `create table directory_members (
+        group_id ${text} not null references directory_objects (object_id),
+        member_id ${text} not null references directory_objects (object_id),
+        primary key (group_id, member_id)
+      )${clustered}`,
+      `create index directory_members_by_member on directory_members (member_id, group_id)`,
+      `create table directory_credentials (
+        credential_id ${text} not null primary key,
+        object_id ${text} not null references directory_objects (object_id),
+        kind ${text} not null,
+        display_name ${text} not null,
+        secret_hash ${text} unique,
+        certificate ${text},
+        thumbprint ${text},
+        creation_time ${int64} not null,
+        expiry_time ${int64} not null
+      )`,
+      `create index directory_credentials_by_object on directory_credentials (object_id, creation_time)`,
+      `create table signing_keys (
+        key_id ${text} not null primary key,
+        public_jwk ${text} not null,
+        sealed_private ${text} not null,
+        sealed_under ${text} not null,
+        active_from ${int64} not null,
+        creation_time ${int64} not null
+      )`,
+      `create table authority_grants (
+        grant_hash ${text} not null primary key,
+        kind ${text} not null,
+        family ${text} not null,
+        object_id ${text},
+        user_code ${text} unique,
+        state ${text} not null,
+        detail ${text} not null,
+        expiry_time ${int64} not null
+      )`,
+      `create index authority_grants_by_family on authority_grants (family)`,
+      `create index authority_grants_by_object on authority_grants (object_id)`,
+      `create index authority_grants_by_expiry on authority_grants (expiry_time)`,
+      `create table sign_in_failures (
+        subject ${text} not null primary key,
+        failures ${int64} not null,
+        blocked_until ${int64} not null
+      )${clustered}`,
+    ],
+  },
+  {
+    version: 7,
+    name: 'roles and resource groups',
+    statements: ({ int64, text, clustered }) => [
+      `alter table workspaces add column last_update_time ${int64} not null default 0`,
+      `update workspaces set last_update_time = creation_time`,
+      `alter table workspaces add column tags ${text} not null default '{}'`,
+      `alter table workspaces add column properties ${text} not null default '{}'`,
+      `alter table workspaces add column private_link ${int64} not null default 0`,
+      // Azure compares names without regard to case.
+      `create unique index workspaces_by_place on workspaces (lower(subscription_id), lower(resource_group), lower(name))`,
+      `create table resource_groups (
+        subscription_id ${text} not null,
+        name ${text} not null,
+        location ${text} not null,
+        tags ${text} not null,
+        primary key (subscription_id, name)
+      )${clustered}`,
+      `create unique index resource_groups_by_name on resource_groups (lower(subscription_id), lower(name))`,
+      `insert into resource_groups (subscription_id, name, location, tags)
+        select subscription_id, resource_group, min(region), '{}' from workspaces
+        group by subscription_id, resource_group`,
+      `create table role_definitions (
+        role_id ${text} primary key,
+        name ${text} not null unique,
+        description ${text} not null,
+        actions ${text} not null,
+        not_actions ${text} not null,
+        assignable_scopes ${text} not null,
+        creation_time ${int64} not null,
+        update_time ${int64} not null
+      )`,
+      `create table role_assignments (
+        assignment_id ${text} primary key,
+        scope ${text} not null,
+        scope_key ${text} not null,
+        role_id ${text} not null,
+        principal_id ${text} not null,
+        principal_type ${text} not null,
+        description ${text},
+        created_by ${text} not null,
+        creation_time ${int64} not null,
+        unique (scope_key, principal_id, role_id)
+      )`,
+      `create table deployments (deployment_key ${text} primary key, body ${text} not null)`,
+    ],
+  },
+  {
+    version: 8,
+    name: 'secrets and jobs',
+    statements: ({ int64, text }) => [
+      `create table secrets (
+        name ${text} not null,
+        sealed_under ${text} not null,
+        sealed ${text} not null,
+        primary key (name, sealed_under)
+      )`,
+      `create table jobs (
+        job_id ${text} not null primary key,
+        workspace_id ${int64} not null,
+        run_id ${text} not null,
+        acting_for ${text} not null,
+        creation_time ${int64} not null,
+        end_time ${int64}
+      )`,
+      `create index jobs_by_workspace on jobs (workspace_id)`,
+    ],
+  },
 ];

@@ -36,6 +36,19 @@ export interface Tables {
   registry_changes: RegistryChangeTable;
   collections: CollectionTable;
   removals: RemovalTable;
+  tenants: TenantTable;
+  directory_objects: DirectoryObjectTable;
+  directory_members: DirectoryMemberTable;
+  directory_credentials: DirectoryCredentialTable;
+  signing_keys: SigningKeyTable;
+  authority_grants: AuthorityGrantTable;
+  sign_in_failures: SignInFailureTable;
+  resource_groups: ResourceGroupTable;
+  role_definitions: RoleDefinitionTable;
+  role_assignments: RoleAssignmentTable;
+  deployments: DeploymentTable;
+  secrets: SecretTable;
+  jobs: JobTable;
 }
 
 export interface WorkspaceTable {
@@ -50,6 +63,52 @@ export interface WorkspaceTable {
   default_artifact_root: string | null;
   next_experiment_id: number;
   next_model_key: Generated<number>;
+  creation_time: number;
+  last_update_time: Generated<number>;
+  /** A JSON object of texts. */
+  tags: Generated<string>;
+  /** A JSON object: what Azure's clients have said about it beyond the columns, which they get back. */
+  properties: Generated<string>;
+  /** 1 where it is reached under a host name of its own. */
+  private_link: Generated<number>;
+}
+
+export interface ResourceGroupTable {
+  subscription_id: string;
+  name: string;
+  location: string;
+  tags: string;
+}
+
+export interface DeploymentTable {
+  /** Its id in small letters. */
+  deployment_key: string;
+  /** JSON, as clients get it. */
+  body: string;
+}
+
+/** Custom roles; those of Azure are built in. Lists are JSON. */
+export interface RoleDefinitionTable {
+  role_id: string;
+  name: string;
+  description: string;
+  actions: string;
+  not_actions: string;
+  assignable_scopes: string;
+  creation_time: number;
+  update_time: number;
+}
+
+export interface RoleAssignmentTable {
+  assignment_id: string;
+  scope: string;
+  /** The scope in small letters. */
+  scope_key: string;
+  role_id: string;
+  principal_id: string;
+  principal_type: string;
+  description: string | null;
+  created_by: string;
   creation_time: number;
 }
 
@@ -324,4 +383,103 @@ export interface LoggedModelMetricTable {
   dataset_digest: string;
   is_nan: number;
   value: number;
+}
+
+/** The directory's tenants; the one at position 0 is the default one. */
+export interface TenantTable {
+  tenant_id: string;
+  position: number;
+  domain: string;
+  creation_time: number;
+}
+
+/** Users, groups and service principals. */
+export interface DirectoryObjectTable {
+  object_id: string;
+  kind: 'User' | 'Group' | 'ServicePrincipal';
+  display_name: string;
+  /** In small letters, of users alone. */
+  user_name: string | null;
+  /** Of service principals alone. */
+  app_id: string | null;
+  /** scrypt, with its salt and its cost (identity/password.ts). */
+  password_hash: string | null;
+  /** A JSON list. */
+  redirect_uris: string;
+  disabled: number;
+  creation_time: number;
+}
+
+export interface DirectoryMemberTable {
+  group_id: string;
+  member_id: string;
+}
+
+export interface DirectoryCredentialTable {
+  credential_id: string;
+  object_id: string;
+  kind: 'secret' | 'certificate';
+  display_name: string;
+  /** SHA-256 of a secret, hex: it has 256 random bits. */
+  secret_hash: string | null;
+  /** PEM. */
+  certificate: string | null;
+  /** SHA-256 of the certificate, hex. */
+  thumbprint: string | null;
+  creation_time: number;
+  expiry_time: number;
+}
+
+export interface SigningKeyTable {
+  key_id: string;
+  public_jwk: string;
+  /** PKCS#8, encrypted (identity/sealed-box.ts). */
+  sealed_private: string;
+  /** Names the key that it is encrypted under. */
+  sealed_under: string;
+  active_from: number;
+  creation_time: number;
+}
+
+/** What the authority has given out and takes back: authorization codes, device codes, refresh tokens; and assertions that were used. */
+export interface AuthorityGrantTable {
+  /** SHA-256 of the code or token, hex. */
+  grant_hash: string;
+  kind: 'code' | 'device' | 'refresh' | 'assertion';
+  /** Codes and the refresh tokens that came of them fall together. */
+  family: string;
+  object_id: string | null;
+  user_code: string | null;
+  state: 'open' | 'approved' | 'declined' | 'used';
+  /** JSON, by kind. */
+  detail: string;
+  expiry_time: number;
+}
+
+/** Sign-ins that failed in a row, by user name. */
+export interface SignInFailureTable {
+  subject: string;
+  failures: number;
+  blocked_until: number;
+}
+
+/** Secrets that the server makes for itself. */
+export interface SecretTable {
+  name: string;
+  /** Encrypted (identity/sealed-box.ts). */
+  sealed: string;
+  /** Names the key that it is encrypted under. */
+  sealed_under: string;
+}
+
+/** Processes that log with a token of their own, for as long as they run. */
+export interface JobTable {
+  /** Stands in the token. */
+  job_id: string;
+  workspace_id: number;
+  run_id: string;
+  /** Whose rights the job has, as JSON. */
+  acting_for: string;
+  creation_time: number;
+  end_time: number | null;
 }

@@ -2,7 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { MlflowError } from '@lazuli/contract';
 import type { Authenticator } from '../access/authenticate.ts';
 import type { Caller, Principal, WorkspaceRef } from '../access/caller.ts';
-import { decide, mayRead, type Actions, type DecisionScope } from '../access/decide.ts';
+import type { Actions, Decider, DecisionScope } from '../access/decide.ts';
+import { requireOwnHost, type Address } from './addressing.ts';
 
 /**
  * From a request to a permitted caller, before its body is read: which workspace it addresses, who sends it, and whether
@@ -10,10 +11,14 @@ import { decide, mayRead, type Actions, type DecisionScope } from '../access/dec
  */
 export interface Admission {
   admit(request: AdmittedRequest, actions: Actions, scope: DecisionScope): Caller | Promise<Caller>;
+  /** Who calls, for protocols that decide on resources of their own. */
+  identify(request: AdmittedRequest): Promise<Caller>;
 }
 
 export interface AdmittedRequest {
   readonly headers: IncomingHttpHeaders;
+  /** The workspace that an address of Azure's form named. */
+  readonly address: Address | undefined;
   /** Who calls, noted as soon as it is known, for the log; undefined until then. */
   caller: Caller | undefined;
 }
@@ -21,25 +26,28 @@ export interface AdmittedRequest {
 export interface AddressedWorkspaces {
   default(): WorkspaceRef | Promise<WorkspaceRef>;
   byName(name: string): WorkspaceRef | Promise<WorkspaceRef>;
+  at(address: Address): WorkspaceRef | Promise<WorkspaceRef>;
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
     caller: Caller | undefined;
+    readonly address: Address | undefined;
   }
 }
 
 export interface AdmissionParts {
   readonly authenticator: Authenticator;
   readonly workspaces: AddressedWorkspaces;
-  /** Makes sure that what is remembered of callers and workspaces is up to date; undefined: it is. */
+  readonly decider: Pick<Decider, 'decide' | 'maySee'>;
+  /** Makes sure that what is remembered of callers, their roles and workspaces is up to date; undefined: it is. */
   readonly catchUp: () => Promise<void> | undefined;
 }
 
-export function createAdmission({ authenticator, workspaces, catchUp }: AdmissionParts): Admission {
+export function createAdmission({ authenticator, workspaces, decider, catchUp }: AdmissionParts): Admission {
   function permitted(request: AdmittedRequest, caller: Caller, actions: Actions, scope: DecisionScope): Caller {
     request.caller = caller;
-    decide(caller, actions, scope);
+    decider.decide(caller, actions, scope);
     return caller;
   }
 
@@ -50,10 +58,37 @@ export function createAdmission({ authenticator, workspaces, catchUp }: Admissio
     actions: Actions,
     scope: DecisionScope,
   ): Caller | Promise<Caller> {
-    const workspace = scope === 'server' ? workspaces.default() : addressed(request, principal, workspaces);
+    const workspace = scope === 'server' ? workspaces.default() : addressed(request, principal);
     return workspace instanceof Promise
       ? workspace.then((found) => permitted(request, { principal, workspace: found }, actions, scope))
       : permitted(request, { principal, workspace }, actions, scope);
+  }
+
+  /** *MLflow: the header X-MLFLOW-WORKSPACE names the workspace; blank or absent, it is the default one.* */
+  function addressed(
+    { headers, address }: AdmittedRequest,
+    principal: Principal,
+  ): WorkspaceRef | Promise<WorkspaceRef> {
+    if (address !== undefined) {
+      const found = workspaces.at(address);
+      const checked = (workspace: WorkspaceRef): WorkspaceRef => {
+        const ours = visible(workspace, principal);
+        if (ours.privateLink) requireOwnHost(headers.host, ours);
+        return ours;
+      };
+      return found instanceof Promise ? found.then(checked) : checked(found);
+    }
+    const header = headers['x-mlflow-workspace'];
+    const name = (Array.isArray(header) ? header[0] : header)?.trim() ?? '';
+    if (name === '') return workspaces.default();
+    const found = workspaces.byName(name);
+    return found instanceof Promise ? found.then((ref) => visible(ref, principal)) : visible(found, principal);
+  }
+
+  /** A workspace in which the caller may do nothing is not told from one that is not there. */
+  function visible(workspace: WorkspaceRef, principal: Principal): WorkspaceRef {
+    if (decider.maySee(principal, workspace)) return workspace;
+    throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${workspace.name}' not found`);
   }
 
   function admitKnown(request: AdmittedRequest, actions: Actions, scope: DecisionScope): Caller | Promise<Caller> {
@@ -70,24 +105,11 @@ export function createAdmission({ authenticator, workspaces, catchUp }: Admissio
         ? admitKnown(request, actions, scope)
         : behind.then(() => admitKnown(request, actions, scope));
     },
+    async identify(request) {
+      await catchUp();
+      const principal = await authenticator.authenticate(request.headers.authorization);
+      request.caller = { principal, workspace: await workspaces.default() };
+      return request.caller;
+    },
   };
-}
-
-/** *MLflow: the header X-MLFLOW-WORKSPACE names the workspace; blank or absent, it is the default one.* */
-function addressed(
-  { headers }: AdmittedRequest,
-  principal: Principal,
-  workspaces: AddressedWorkspaces,
-): WorkspaceRef | Promise<WorkspaceRef> {
-  const header = headers['x-mlflow-workspace'];
-  const name = (Array.isArray(header) ? header[0] : header)?.trim() ?? '';
-  if (name === '') return workspaces.default();
-  const found = workspaces.byName(name);
-  return found instanceof Promise ? found.then((ref) => readable(ref, principal)) : readable(found, principal);
-}
-
-/** A workspace that the caller may not read is not told from one that is not there. */
-function readable(workspace: WorkspaceRef, principal: Principal): WorkspaceRef {
-  if (mayRead(principal, workspace.workspaceId)) return workspace;
-  throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${workspace.name}' not found`);
 }

@@ -18,21 +18,29 @@ import fastify, {
 import type { Authenticator } from '../access/authenticate.ts';
 import type { Handlers } from '../access/caller.ts';
 import type { ArtifactTransfers } from '../artifacts/artifact-transfers.ts';
+import type { AuthorityEndpoints } from '../identity/authority-endpoints.ts';
+import type { ArmService } from '../azure/arm-service.ts';
+import type { BlobTransfers } from '../azure/blob-transfers.ts';
 import type { Readiness } from '../telemetry/readiness.ts';
 import type { RequestMeter } from '../telemetry/request-meter.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import { addressOf, takeAddress } from './addressing.ts';
 import { createAdmission, type AddressedWorkspaces, type AdmissionParts } from './admission.ts';
+import { armRoutes, armUrl } from './arm-routes.ts';
 import { artifactTransferRoutes } from './artifact-transfer.ts';
+import { authorityRoutes } from './authority-routes.ts';
 import { safetyHeaders, watchConnections } from './connections.ts';
-import { answerOf, endpointRoutes, routerPath } from './endpoint-route.ts';
+import { answerOf, asItIs, endpointRoutes, routerPath, showsLocations, type ShowAnswer } from './endpoint-route.ts';
 import { sendError } from './error-response.ts';
 import type { HostGuard } from './host-guard.ts';
+import { blobRoutes } from './blob-routes.ts';
 import { createBodyWatch } from './body-watch.ts';
 import { createHotLane, type HotEndpoint } from './hot-lane.ts';
 import { takeJsonText } from './json-text.ts';
 import { probeRoutes } from './probe-routes.ts';
 import { createRequestIds } from './request-id.ts';
 import { logRequest } from './request-log.ts';
+import { createTlsListener, type Credentials, type TlsListener } from './tls-listener.ts';
 import type { WelcomePage } from './welcome-page.ts';
 
 /** What a server answers with, handed over by the composition: this room imports no store. */
@@ -42,9 +50,16 @@ export interface AppParts {
       ? Handlers<Contract['runs'], 'logBatch'>
       : Handlers<Contract[Group]>;
   };
+  readonly showLocations: ShowAnswer;
   readonly transfers: ArtifactTransfers;
+  readonly arm: ArmService;
+  /** The authority that gives tokens for this server. */
+  readonly authorizationUri: () => string;
+  readonly authority: AuthorityEndpoints;
+  readonly blobs: BlobTransfers;
   readonly authenticator: Authenticator;
   readonly workspaces: AddressedWorkspaces;
+  readonly decider: AdmissionParts['decider'];
   readonly catchUp: AdmissionParts['catchUp'];
   readonly hostGuard: HostGuard;
   readonly welcomePage: () => WelcomePage;
@@ -59,29 +74,40 @@ export interface AppParts {
 /** Longer than clients and balancers keep an idle connection, so that they close it and never meet a closed one. */
 const keepAliveMs = 75_000;
 
-export async function createApp(parts: AppParts): Promise<FastifyInstance> {
+const connectionTimeoutMs = 2 * 60_000;
+const headersTimeoutMs = 30_000;
+const nodeOptions = {
+  connectionsCheckingInterval: 5_000,
+  maxHeaderSize: 32 * 1024,
+  // A second Host, Authorization or Content-Type is seen by the checks instead of being dropped.
+  joinDuplicateHeaders: true,
+  // The guard refuses a request without a Host.
+  requireHostHeader: false,
+};
+
+export interface App {
+  readonly app: FastifyInstance;
+  /** A listener for HTTPS in front of the same app, which closes with it. */
+  listenerFor(credentials: Credentials): TlsListener;
+}
+
+export async function createApp(parts: AppParts): Promise<App> {
   const requestIdOf = createRequestIds();
   const { requests } = parts.telemetry;
   const app = fastify({
     loggerInstance: parts.logger,
     genReqId: requestIdOf,
+    // The framework calls this for every request, also for those that came by no socket.
+    rewriteUrl: (request) => armUrl(takeAddress(request, parts.staticPrefix)),
     logController: new LogController({ disableRequestLogging: true }),
     // One line a request, written below, names the request itself: a logger for each would cost more than the line.
     childLoggerFactory: (logger) => logger,
     bodyLimit: parts.maxBodySize,
     keepAliveTimeout: keepAliveMs,
-    connectionTimeout: 2 * 60_000,
+    connectionTimeout: connectionTimeoutMs,
     // Uploads may take as long as they move; bodies of messages are watched on their own.
     requestTimeout: 0,
-    http: {
-      headersTimeout: 30_000,
-      connectionsCheckingInterval: 5_000,
-      maxHeaderSize: 32 * 1024,
-      // A second Host, Authorization or Content-Type is seen by the checks instead of being dropped.
-      joinDuplicateHeaders: true,
-      // The guard refuses a request without a Host.
-      requireHostHeader: false,
-    },
+    http: { headersTimeout: headersTimeoutMs, ...nodeOptions },
     clientErrorHandler: (error, socket) => connections.refuse(error, socket),
     forceCloseConnections: 'idle',
     routerOptions: { ignoreDuplicateSlashes: true, maxParamLength: 8_192 },
@@ -96,6 +122,11 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   // *MLflow reads a JSON body of a GET without a query.*
   app.addHttpMethod('GET', { hasBody: true, overrideExisting: true });
   app.decorateRequest('caller', undefined);
+  app.decorateRequest('address', {
+    getter() {
+      return addressOf(this.raw);
+    },
+  });
   app.setErrorHandler(sendError);
   app.setNotFoundHandler(() => {
     throw new MlflowError('ENDPOINT_NOT_FOUND', 'No endpoint of this server has this path.');
@@ -107,6 +138,16 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     bodies.close();
     done();
   });
+  const listeners: TlsListener[] = [];
+  let closing: Promise<unknown> | undefined;
+  app.addHook('preClose', (done) => {
+    closing = Promise.all(listeners.map((listener) => listener.close()));
+    done();
+  });
+  app.addHook('onClose', async () => {
+    connections.end();
+    await closing;
+  });
   const paths = methodsByPath();
 
   await app.register(
@@ -114,7 +155,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
       await prefixed.register(async (api) => {
         takeJsonText(api, bodies);
         for (const noun of Object.keys(contract) as (keyof Contract)[]) {
-          endpointRoutes(api, contract[noun], parts.handlers[noun] as never, admission);
+          endpointRoutes(api, contract[noun], parts.handlers[noun] as never, { ...parts, admission });
         }
         refuseOtherMethods(api, paths);
       });
@@ -122,6 +163,9 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
         transfers: parts.transfers,
         authorize: async (request, actions) => admission.admit(request, actions as [string, ...string[]], 'workspace'),
       });
+      await prefixed.register(armRoutes, { ...parts, admission, bodies });
+      await prefixed.register(authorityRoutes, { authority: parts.authority, bodies });
+      await prefixed.register((api) => blobRoutes(api, parts.blobs));
       await prefixed.register(probeRoutes, { ...parts, admission });
       prefixed.get('/', async (_request, reply) => {
         const { html, headers } = parts.welcomePage();
@@ -138,18 +182,35 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     requestIdOf,
     requests,
   });
-  leadPast(app, (request, response) => hotLane.take(request, response));
-  return app;
+  leadPast(app, (request, response) => {
+    takeAddress(request, parts.staticPrefix);
+    return hotLane.take(request, response);
+  });
+  return {
+    app,
+    listenerFor(credentials) {
+      const listener = createTlsListener(app, connections, credentials, {
+        ...nodeOptions,
+        headersTimeout: headersTimeoutMs,
+        keepAliveTimeout: keepAliveMs,
+        requestTimeout: 0,
+        connectionTimeout: connectionTimeoutMs,
+      });
+      listeners.push(listener);
+      return listener;
+    },
+  };
 }
 
 /** What training loops send: the logging verbs, which share commits, too. */
 const hotNames = ['createRun', 'logMetric', 'logParam', 'setTag', 'logBatch'] as const;
 
-function hotEndpoints({ handlers }: AppParts): HotEndpoint[] {
+function hotEndpoints({ handlers, showLocations }: AppParts): HotEndpoint[] {
   return hotNames.map((name) => ({
     paths: routesOf(contract.runs[name]).map(({ path }) => path),
     definition: contract.runs[name],
     answer: answerOf(contract.runs[name], handlers.runs[name]),
+    show: showsLocations(contract.runs[name]) ? showLocations : asItIs,
   }));
 }
 

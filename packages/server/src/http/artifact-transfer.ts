@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../access/caller.ts';
 import type { ArtifactTransfers, Download, TransferFields, Wanted } from '../artifacts/artifact-transfers.ts';
 import { routerPath } from './endpoint-route.ts';
+import type { UploadBody } from '../artifacts/upload-body.ts';
 
 /**
  * Routes for the bytes of artifacts. A body is never held: it flows from the socket to the store and back at the pace of
@@ -31,7 +32,7 @@ export async function artifactTransferRoutes(app: FastifyInstance, options: Arti
         url: routerPath(path),
         async handler(request, reply) {
           const caller = await options.authorize(request, transfers[name].actions);
-          return send(reply, await fetchFor(caller, fieldsOf(request), wantedOf(request)));
+          return sendDownload(reply, await fetchFor(caller, fieldsOf(request), wantedOf(request)));
         },
       });
     }
@@ -43,12 +44,7 @@ export async function artifactTransferRoutes(app: FastifyInstance, options: Arti
         async handler(request, reply) {
           try {
             const caller = await options.authorize(request, transfers[name].actions);
-            await take(caller, fieldsOf(request), {
-              // An iterator that gives up would otherwise take the request with it, and nothing could be read on.
-              content: request.raw.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
-              length: lengthOf(request),
-              maxBytes: options.maxUploadBytes,
-            });
+            await take(caller, fieldsOf(request), { ...uploadOf(request), maxBytes: options.maxUploadBytes });
           } catch (error) {
             discardRest(request);
             throw error;
@@ -64,6 +60,16 @@ function entriesOf<Of extends object>(of: Of): (readonly [keyof Of, Of[keyof Of]
   return Object.entries(of) as unknown as (readonly [keyof Of, Of[keyof Of]])[];
 }
 
+/** The body of an upload, as it comes in. */
+export function uploadOf(request: FastifyRequest): UploadBody {
+  return {
+    // An iterator that gives up would otherwise take the request with it, and nothing could be read on.
+    content: request.raw.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
+    length: lengthOf(request),
+    maxBytes: undefined,
+  };
+}
+
 /** Any type is taken, one that is no type at all too: it is not kept. */
 async function takeAnyType(request: FastifyRequest): Promise<void> {
   delete request.raw.headers['content-type'];
@@ -76,7 +82,7 @@ const maxDiscardingMs = 30_000;
  * Clients read an answer only when they have sent all they had, so a refused upload is read on for a while; closing at
  * once would lose the answer. Only for a while, because nobody should be able to send for ever.
  */
-function discardRest({ raw }: FastifyRequest): void {
+export function discardRest({ raw }: FastifyRequest): void {
   if (raw.readableEnded || raw.destroyed) return;
   let discarded = 0;
   const timer = setTimeout(() => raw.destroy(), maxDiscardingMs).unref();
@@ -90,7 +96,7 @@ function discardRest({ raw }: FastifyRequest): void {
 }
 
 /** The head goes with the first bytes: a store that fails before it has sent any is answered for as any error is. */
-async function send(reply: FastifyReply, { status, headers, sendTo }: Download): Promise<FastifyReply> {
+export async function sendDownload(reply: FastifyReply, { status, headers, sendTo }: Download): Promise<FastifyReply> {
   const { raw } = reply;
   const begin = (): void => {
     reply.hijack();

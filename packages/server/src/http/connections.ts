@@ -1,4 +1,5 @@
-import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Server as TlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { MlflowError } from '@lazuli/contract';
 import type { ConnectionCounts } from '../telemetry/telemetry.ts';
@@ -16,6 +17,8 @@ export interface Connections {
   /** Answers what cannot be read as a request, and closes: nobody knows where the next request would begin. */
   refuse(error: Error & { readonly code?: string }, socket: Socket): void;
   count(): ConnectionCounts;
+  /** Has an eye on the connections of one more server. */
+  watch(server: Server | TlsServer, event: 'connection' | 'secureConnection'): void;
 }
 
 /** Sent with every answer. *MLflow sends the same two.* */
@@ -25,15 +28,18 @@ export function watchConnections(server: Server): Connections {
   const newest = new Map<Socket, ServerResponse | undefined>();
   /** Bytes of connections that are closed. */
   const gone = { received: 0, sent: 0 };
-  server.on('connection', (socket) => {
-    newest.set(socket, undefined);
-    socket.once('close', () => {
-      newest.delete(socket);
-      gone.received += socket.bytesRead;
-      gone.sent += socket.bytesWritten;
+  function watch(watched: Server | TlsServer, event: 'connection' | 'secureConnection'): void {
+    watched.on(event, (socket: Socket) => {
+      newest.set(socket, undefined);
+      socket.once('close', () => {
+        newest.delete(socket);
+        gone.received += socket.bytesRead;
+        gone.sent += socket.bytesWritten;
+      });
     });
-  });
-  server.on('request', (request, response) => {
+  }
+  watch(server, 'connection');
+  server.on('request', (request: IncomingMessage, response) => {
     newest.set(request.socket, response);
   });
 
@@ -43,6 +49,8 @@ export function watchConnections(server: Server): Connections {
   }
 
   return {
+    watch,
+
     end() {
       for (const socket of newest.keys()) {
         const response = underWay(socket);

@@ -27,6 +27,9 @@ export interface Message {
 /** From a message to the text of its answer. */
 export type Answer = (message: Message, caller: Caller) => Promise<string | Uint8Array>;
 
+/** An answer as it is shown to whoever came by an address of Azure's form. */
+export type ShowAnswer = (body: string | Uint8Array, caller: Caller) => string | Uint8Array;
+
 export type AnyHandler = Handler<Endpoint> | TextHandler<Endpoint>;
 
 /** The routes of a group of endpoints: admit the caller, read the input, call the handler, write what it returns. */
@@ -34,11 +37,12 @@ export function endpointRoutes<Group extends EndpointGroup, FromText extends key
   app: FastifyInstance,
   group: Group,
   handlers: Handlers<Group, FromText>,
-  admission: Admission,
+  { admission, showLocations }: { readonly admission: Admission; readonly showLocations: ShowAnswer },
 ): void {
   for (const name of Object.keys(group)) {
     const definition = group[name] as Endpoint;
     const answer = answerOf(definition, handlers[name] as unknown as AnyHandler);
+    const show = showsLocations(definition) ? showLocations : asItIs;
     for (const { method, path } of routesOf(definition)) {
       app.route({
         method: method === 'GET' ? ['GET', 'HEAD'] : method,
@@ -51,7 +55,9 @@ export function endpointRoutes<Group extends EndpointGroup, FromText extends key
           else done();
         },
         handler: async (request, reply) => {
-          const body = await answer(messageOf(request), request.caller as Caller);
+          const caller = request.caller as Caller;
+          const answered = await answer(messageOf(request), caller);
+          const body = request.address === undefined ? answered : show(answered, caller);
           if (definition.status !== undefined) reply.code(definition.status);
           if (definition.status === 204) return reply.send();
           return reply.header('content-type', 'application/json').send(body);
@@ -59,6 +65,13 @@ export function endpointRoutes<Group extends EndpointGroup, FromText extends key
       });
     }
   }
+}
+
+export const asItIs: ShowAnswer = (body) => body;
+
+/** Whether an endpoint's answers name places of artifacts, which Azure's clients know by other names. */
+export function showsLocations({ output }: Endpoint): boolean {
+  return JSON.stringify(output).includes('"artifact_uri"');
 }
 
 /** A path of the contract as the router spells it. */

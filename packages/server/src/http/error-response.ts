@@ -1,6 +1,7 @@
 import { MlflowError } from '@lazuli/contract';
 import type { FastifyBaseLogger, FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { authenticateChallenge } from '../access/authenticate.ts';
+import { challengeFor } from '../access/refused-token.ts';
+import type { Address } from './addressing.ts';
 
 export interface ErrorAnswer {
   readonly status: number;
@@ -12,7 +13,11 @@ export interface ErrorAnswer {
  * Turns whatever was thrown into an answer, and is alone in doing so. What is not an `MlflowError` and not the web
  * framework's own refusal is a defect: the caller learns nothing of it but the request's number, the log everything.
  */
-export function answerToError(thrown: unknown, requestId: string, logger: FastifyBaseLogger): ErrorAnswer {
+export function answerToError(
+  thrown: unknown,
+  requestId: string,
+  { logger, address }: { readonly logger: FastifyBaseLogger; readonly address: Address | undefined },
+): ErrorAnswer {
   const error = toMlflowError(thrown, requestId);
   if (error.status >= 500 && !(thrown instanceof MlflowError && thrown.cause === undefined)) {
     logger.error({ reqId: requestId, err: thrown }, 'request failed');
@@ -21,15 +26,24 @@ export function answerToError(thrown: unknown, requestId: string, logger: Fastif
     status: error.status,
     headers: {
       'content-type': 'application/json',
-      ...(error.status === 401 ? { 'www-authenticate': authenticateChallenge } : {}),
+      ...(error.status === 401 ? { 'www-authenticate': challengeFor(error) } : {}),
       ...(error.status === 503 ? { 'retry-after': '1' } : {}),
     },
-    body: JSON.stringify(error),
+    body: JSON.stringify(address === undefined ? error : { ...error.toJSON(), ...azureShape(error) }),
   };
 }
 
+/** *Azure's clients read `error.code` and `error.message`*; MLflow's read its own fields, and both come by an address of Azure's form. */
+function azureShape({ status, errorCode, message }: MlflowError): object {
+  const code = status < 500 ? 'UserError' : 'ServiceError';
+  return { error: { code, message, innerError: { code: errorCode } } };
+}
+
 export function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const { status, headers, body } = answerToError(asBodyError(thrown, request), request.id, request.log);
+  const { status, headers, body } = answerToError(asBodyError(thrown, request), request.id, {
+    logger: request.log,
+    address: request.address,
+  });
   return reply.code(status).headers(headers).send(body);
 }
 

@@ -95,6 +95,9 @@ function hostRule({ host, publicUrl, allowedHosts, auth }: HostGuardSettings): (
   return ({ name, port }) => {
     const bare = name.startsWith('[') ? name.slice(1, -1) : name;
     if (isLoopback(bare) || own.has(name)) return true;
+    // A workspace behind a private link has a name of its own below the server's.
+    const [, below = ''] = /^[0-9a-f-]{36}\.workspace\.[a-z0-9-]+\.api\.(.+)$/.exec(name) ?? [];
+    if (own.has(below) || isLoopback(below)) return true;
     if (auth !== 'none' && isPrivateAddress(bare)) return true;
     return entries.some((entry) => entry.name(name) && (entry.port === undefined || entry.port === port));
   };

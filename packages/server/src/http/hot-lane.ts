@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Endpoint } from '@lazuli/contract';
 import type { FastifyBaseLogger } from 'fastify';
-import type { Caller } from '../access/caller.ts';
 import type { RequestMeter, RouteMeter } from '../telemetry/request-meter.ts';
-import type { Admission } from './admission.ts';
+import { addressOf } from './addressing.ts';
+import type { Admission, AdmittedRequest } from './admission.ts';
 import type { BodyWatch } from './body-watch.ts';
 import { safetyHeaders } from './connections.ts';
-import type { Answer } from './endpoint-route.ts';
+import type { Answer, ShowAnswer } from './endpoint-route.ts';
 import { answerToError, bodyTooLarge } from './error-response.ts';
 import type { HostGuard } from './host-guard.ts';
 import { checkContentType, decodeText } from './json-text.ts';
@@ -29,6 +29,7 @@ export interface HotEndpoint {
   readonly paths: readonly string[];
   readonly definition: Endpoint;
   readonly answer: Answer;
+  readonly show: ShowAnswer;
 }
 
 export interface HotLaneParts {
@@ -46,6 +47,7 @@ export interface HotLaneParts {
 interface HotRoute {
   readonly definition: Endpoint;
   readonly answer: Answer;
+  readonly show: ShowAnswer;
   readonly meter: RouteMeter;
 }
 
@@ -54,10 +56,10 @@ const safety = Object.entries(safetyHeaders).flat();
 export function createHotLane(parts: HotLaneParts): HotLane {
   const { hostGuard, admission, bodies, logger, maxBodySize, requestIdOf, requests, staticPrefix } = parts;
   const byPath = new Map(
-    parts.endpoints.flatMap(({ paths, definition, answer }) =>
+    parts.endpoints.flatMap(({ paths, definition, answer, show }) =>
       paths.map((path): [string, HotRoute] => [
         staticPrefix + path,
-        { definition, answer, meter: requests.route('POST', path) },
+        { definition, answer, show, meter: requests.route('POST', path) },
       ]),
     ),
   );
@@ -65,10 +67,8 @@ export function createHotLane(parts: HotLaneParts): HotLane {
   async function serve(request: IncomingMessage, response: ServerResponse, url: string, route: HotRoute) {
     const start = performance.now();
     const id = requestIdOf(request);
-    const admitted: { headers: IncomingMessage['headers']; caller: Caller | undefined } = {
-      headers: request.headers,
-      caller: undefined,
-    };
+    const address = addressOf(request);
+    const admitted: AdmittedRequest = { headers: request.headers, address, caller: undefined };
     const end = (status: number, headers: Readonly<Record<string, string>>, body: string | Uint8Array): void => {
       const length = String(typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength);
       const fields = ['x-request-id', id, ...safety, ...Object.entries(headers).flat(), 'content-length', length];
@@ -85,15 +85,16 @@ export function createHotLane(parts: HotLaneParts): HotLane {
         return;
       }
       checkContentType('POST', request.headers);
-      const { definition, answer } = route;
+      const { definition, answer, show } = route;
       const caller = admission.admit(admitted, definition.actions, definition.scope ?? 'workspace');
       const known = caller instanceof Promise ? await caller : caller;
       const text = await readBody(request);
-      end(200, jsonHeaders, await answer({ method: 'POST', url, text, params: noParams }, known));
+      const body = await answer({ method: 'POST', url, text, params: noParams }, known);
+      end(200, jsonHeaders, address === undefined ? body : show(body, known));
     } catch (error) {
       // Whoever hung up gets no answer.
       if (response.destroyed) return;
-      const { status, headers, body } = answerToError(error, id, logger);
+      const { status, headers, body } = answerToError(error, id, { logger, address });
       end(status, headers, body);
     }
   }

@@ -9,7 +9,7 @@ export interface WelcomeFacts {
   readonly version: string;
   /** The URL at which clients reach the server, with the static prefix, without a slash at its end. */
   readonly url: string;
-  readonly auth: 'none' | 'token';
+  readonly auth: 'none' | 'token' | 'entra';
   readonly dataDir: string;
 }
 

@@ -1,6 +1,7 @@
 import { invalidParameter, MlflowError } from '@lazuli/contract';
-import { describeLocation, splitUri } from '../artifact-store/artifact-location.ts';
-import { decodeLayer } from '../artifact-store/artifact-path.ts';
+import { describeLocation, joinLocation, splitUri } from '../artifact-store/artifact-location.ts';
+import { decodeLayer, folderPath, segmentsOf } from '../artifact-store/artifact-path.ts';
+import { localUpload, readAzureLocation, type OwnedPath } from '../artifact-store/azureml-location.ts';
 
 /**
  * Sources: where the files of a version come from, as the caller says. The server opens none of them here, but clients and
@@ -68,6 +69,10 @@ export async function checkSource(given: GivenSource, origins: Origins): Promise
     const reference = readReference(source);
     if (reference !== undefined) return versionSource(reference, given, origins);
   }
+  if (scheme === 'azureml') {
+    const named = readAzureLocation(source);
+    if (named !== undefined) return azureSource(named, { source, runId, modelId }, origins);
+  }
   const place = { source, runId, modelId };
   if (isLocal(scheme)) await requireInside('local', place, origins);
   else if (scheme === 'models') requireLoggedModel(place);
@@ -86,6 +91,40 @@ export async function checkSource(given: GivenSource, origins: Origins): Promise
     runId: runId ?? model?.sourceRunId ?? '',
     modelId: modelId ?? null,
   };
+}
+
+/**
+ * What clients of `azureml://` give back of the locations that they were told: the files of a run or a logged model of this
+ * workspace, or an upload of its own. The version keeps the location by which plain clients find the same files.
+ */
+async function azureSource(
+  named: OwnedPath | { readonly proxied: string },
+  { source, runId, modelId }: GivenSource,
+  origins: Origins,
+): Promise<CheckedSource> {
+  const given = { runId: runId ?? '', modelId: modelId ?? null };
+  if ('proxied' in named) {
+    const storageLocation = joinLocation('mlflow-artifacts:', ...encodedSegments(named.proxied));
+    const isUpload = named.proxied.startsWith(`${localUpload}/`);
+    if (!isUpload) await requireInside('proxied', { source: storageLocation, runId, modelId }, origins);
+    return { source, storageLocation, ...given };
+  }
+  const { ownerId, path } = named;
+  const isModel = ownerId.startsWith('m-');
+  const owner: { artifactUri: string; sourceRunId?: string | undefined } | undefined = isModel
+    ? await origins.findLoggedModel(ownerId)
+    : await origins.findRun(ownerId);
+  if (owner === undefined) {
+    throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `The source '${source}' names a run or model that is not there.`);
+  }
+  const storageLocation = path === '' ? owner.artifactUri : joinLocation(owner.artifactUri, ...encodedSegments(path));
+  return isModel
+    ? { source, storageLocation, runId: runId ?? owner.sourceRunId ?? '', modelId: modelId ?? ownerId }
+    : { source, storageLocation, ...given, runId: runId ?? ownerId };
+}
+
+function encodedSegments(path: string): string[] {
+  return segmentsOf(folderPath(path)).map(encodeURIComponent);
 }
 
 /** *MLflow: a version that is made from another one has its run and its logged model.* */

@@ -152,6 +152,11 @@ export function runHandlers({ engine, now, handles, log, metricStore }: RunRoom)
       return { run: await wholeRun(workspace.workspaceId, requiredRunId(run_id, run_uuid)) };
     },
 
+    async getRunDataStatus({ run_id }, { workspace }) {
+      await getRun(engine.db, workspace.workspaceId, run_id);
+      return { is_complete: true };
+    },
+
     async searchRuns(input, { workspace }) {
       const { experiment_ids = [], filter, run_view_type = 'ACTIVE_ONLY', order_by = [], page_token } = input;
       const { max_results: maxResults = 1_000 } = input;

@@ -14,6 +14,11 @@ describe('settings', () => {
     expect(parse({})).toEqual({
       host: '127.0.0.1',
       port: 5000,
+      tls: 'on',
+      tlsPort: 5443,
+      tlsCert: undefined,
+      tlsKey: undefined,
+      tlsNames: [],
       dataDir: '/home/ann/lazuli-data',
       publicUrl: undefined,
       allowedHosts: [],
@@ -47,7 +52,7 @@ describe('settings', () => {
     (name, definition) => {
       const text = samples[name] ?? '';
       const byOption = parse({ flags: { ...without(name), [name]: text } });
-      expect(byOption).not.toEqual(parse({ flags: without(name) }));
+      expect(byOption).not.toEqual(parse({ flags: Object.hasOwn(needed, name) ? allowRemote : without(name) }));
       for (const variable of variablesOf(definition)) {
         expect(parse({ flags: without(name), env: { [variable]: text } }), variable).toEqual(byOption);
       }
@@ -343,6 +348,11 @@ test('several workers on SQLite are refused; on PostgreSQL, however it is named,
 const samples: Readonly<Record<string, string>> = {
   host: '0.0.0.0',
   port: '5001',
+  tls: 'off',
+  'tls-port': '5999',
+  'tls-cert': './cert.pem',
+  'tls-key': './key.pem',
+  'tls-names': 'lazuli.example.org,10.0.0.5',
   'data-dir': './elsewhere',
   workers: '4',
   'public-url': 'https://mlflow.example.org',
@@ -365,9 +375,15 @@ const samples: Readonly<Record<string, string>> = {
 /** Lets `host` be anything. */
 const allowRemote = { host: '127.0.0.2', auth: 'token' };
 
+/** Several workers need a database that they can share, and a certificate its key. */
+const needed: Readonly<Record<string, Record<string, string>>> = {
+  workers: { 'database-url': 'postgres:///lazuli' },
+  'tls-cert': { 'tls-key': './other.pem' },
+  'tls-key': { 'tls-cert': './other.pem' },
+};
+
 function without(name: string): Record<string, string> {
-  // Several workers need a database that they can share.
-  const beside = name === 'workers' ? { ...allowRemote, 'database-url': 'postgres:///lazuli' } : allowRemote;
+  const beside = { ...allowRemote, ...needed[name] };
   return Object.fromEntries(Object.entries(beside).filter(([key]) => key !== name));
 }
 

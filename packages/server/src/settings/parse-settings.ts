@@ -9,6 +9,13 @@ import { gatherSettings, type Given, type Mistake, type SettingSources } from '.
 export interface Settings {
   readonly host: string;
   readonly port: number;
+  readonly tls: 'on' | 'off';
+  readonly tlsPort: number;
+  /** Both or none: absolute paths. */
+  readonly tlsCert: string | undefined;
+  readonly tlsKey: string | undefined;
+  /** In small letters. */
+  readonly tlsNames: readonly string[];
   readonly dataDir: string;
   /** Processes behind the port. */
   readonly workers: number;
@@ -18,7 +25,12 @@ export interface Settings {
   readonly allowedHosts: readonly string[];
   /** Empty, or a path such as `/mlflow`. */
   readonly staticPrefix: string;
-  readonly auth: 'none' | 'token';
+  readonly auth: 'none' | 'token' | 'entra';
+  /** As their tokens name them. */
+  readonly oidcIssuers: readonly string[];
+  readonly tokenAudiences: readonly string[];
+  readonly encryptionKeyFile: string;
+  readonly imds: 'on' | 'off';
   readonly database: DatabaseLocation;
   /** Connections to PostgreSQL of each process. */
   readonly databasePoolSize: number;
@@ -61,7 +73,7 @@ export function parseSettings(sources: SettingSources): Settings {
   // Each setting with a default has a value here: what is absent was a mistake, and mistakes have been thrown.
   const checked = values as Values & Required<Pick<Values, DefaultedKey>>;
   const { dataDir, backendStoreUri, databaseUrl, artifactsDestination, publicUrl } = checked;
-  const { allowedHosts = [], artifactRoots = [], staticPrefix = '' } = checked;
+  const { allowedHosts = [], artifactRoots = [], staticPrefix = '', tlsNames = [], tlsCert, tlsKey } = checked;
   const database: DatabaseLocation =
     databaseUrl === undefined
       ? (backendStoreUri ?? { kind: 'sqlite', path: join(dataDir, 'lazuli.db') })
@@ -69,12 +81,21 @@ export function parseSettings(sources: SettingSources): Settings {
   return {
     host: checked.host,
     port: checked.port,
+    tls: checked.tls,
+    tlsPort: checked.tlsPort ?? tlsPortBeside(checked.port),
+    tlsCert,
+    tlsKey,
+    tlsNames,
     dataDir,
     workers: checked.workers,
     publicUrl,
     allowedHosts,
     staticPrefix,
     auth: checked.auth,
+    oidcIssuers: checked.oidcIssuer ?? [],
+    tokenAudiences: checked.tokenAudience ?? [],
+    encryptionKeyFile: checked.encryptionKeyFile ?? join(dataDir, 'identity', 'encryption.key'),
+    imds: checked.imds,
     database,
     databasePoolSize: checked.databasePoolSize,
     databasePreparedStatements: checked.databasePreparedStatements,
@@ -113,7 +134,23 @@ function readValues(given: ReadonlyMap<string, Given>, workingDir: string, mista
 }
 
 function mistakesTogether(values: Values, given: ReadonlyMap<string, Given>): Mistake[] {
-  return [...databaseMistakes(values, given), ...workerMistakes(values, given), ...exposureMistakes(values, given)];
+  return [
+    ...databaseMistakes(values, given),
+    ...workerMistakes(values, given),
+    ...tlsMistakes(values, given),
+    ...exposureMistakes(values, given),
+  ];
+}
+
+/** *5443 is to 5000 what 443 is to nothing*: servers beside each other get ports of HTTPS beside each other. */
+function tlsPortBeside(port: number): number {
+  return port === 0 || port + 443 > 65_535 ? 0 : port + 443;
+}
+
+function tlsMistakes({ tlsCert, tlsKey }: Values, given: ReadonlyMap<string, Given>): Mistake[] {
+  if ((tlsCert === undefined) === (tlsKey === undefined)) return [];
+  const [there, absent] = tlsCert === undefined ? ['tls-key', 'tls-cert'] : ['tls-cert', 'tls-key'];
+  return [`${there}: it needs ${absent} beside it (from ${given.get(there)?.source ?? 'the default'})`];
 }
 
 function databaseMistakes({ backendStoreUri, databaseUrl }: Values, given: ReadonlyMap<string, Given>): Mistake[] {

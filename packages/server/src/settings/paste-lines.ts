@@ -18,16 +18,35 @@ export function clientUrl(settings: Pick<Settings, 'publicUrl' | 'host' | 'stati
   return `http://${reachableHost(host)}:${port}${staticPrefix}`;
 }
 
+/** Where clients find HTTPS: an address rather than a name, because *azure-identity takes no authority of a name with a port*. */
+export function tlsOrigin({ host }: Pick<Settings, 'host'>, port: number): string {
+  return `https://${reachableHost(host)}:${port}`;
+}
+
+/**
+ * The https origin that azureml:// addresses, signed URLs and Azure's documents name: configuration, never guessed from a
+ * request. A public URL without https is where a proxy speaks HTTP; Azure's clients then come to the listener for HTTPS.
+ */
+export function azureOrigin(
+  settings: Pick<Settings, 'publicUrl' | 'host'>,
+  ports: { readonly http: number; readonly https: number | undefined },
+): string {
+  const { publicUrl, host } = settings;
+  if (publicUrl?.startsWith('https:') === true) return new URL(publicUrl).origin;
+  if (ports.https !== undefined) return tlsOrigin(settings, ports.https);
+  return publicUrl === undefined ? `http://${reachableHost(host)}:${ports.http}` : new URL(publicUrl).origin;
+}
+
 /** An address that means every address of the machine is no place to connect to. */
 function reachableHost(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
   return isIP(host) === 6 ? `[${host}]` : host;
 }
 
-export function pasteLines({ url, auth }: { readonly url: string; readonly auth: 'none' | 'token' }): PasteLines[] {
+export function pasteLines({ url, auth }: { readonly url: string; readonly auth: Settings['auth'] }): PasteLines[] {
   const giveToken = 'export MLFLOW_TRACKING_TOKEN="<your token>"';
   const python = [
-    ...(auth === 'token' ? [`# First, in the shell: ${giveToken}`] : []),
+    ...(auth !== 'none' ? [`# First, in the shell: ${giveToken}`] : []),
     'import mlflow',
     '',
     `mlflow.set_tracking_uri("${url}")`,
@@ -37,7 +56,7 @@ export function pasteLines({ url, auth }: { readonly url: string; readonly auth:
   ];
   const call = `"${url}/api/2.0/mlflow/experiments/get?experiment_id=0"`;
   const curl =
-    auth === 'token' ? [giveToken, `curl -H "Authorization: Bearer $MLFLOW_TRACKING_TOKEN" ${call}`] : [`curl ${call}`];
+    auth !== 'none' ? [giveToken, `curl -H "Authorization: Bearer $MLFLOW_TRACKING_TOKEN" ${call}`] : [`curl ${call}`];
   return [
     { title: 'Python', text: python.join('\n') },
     { title: 'curl', text: curl.join('\n') },

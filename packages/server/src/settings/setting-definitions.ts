@@ -3,7 +3,10 @@ import { readArtifactDestination, readArtifactRoot, readArtifactRoots, readFolde
 import {
   oneOf,
   readAllowedHosts,
+  readAudiences,
   readHost,
+  readIssuers,
+  readNames,
   readPort,
   readPublicUrl,
   readSeconds,
@@ -57,6 +60,43 @@ export const settingTable = {
     shortOption: 'p',
     read: readPort,
   },
+  tls: {
+    name: 'tls',
+    sentence: 'Whether the server listens with HTTPS as well, which azureml:// and Azure clients need.',
+    placeholder: 'on|off',
+    defaultText: 'on',
+    read: oneOf(['on', 'off']),
+  },
+  tlsPort: {
+    name: 'tls-port',
+    sentence: 'The port of HTTPS; 0 takes any free one.',
+    placeholder: 'number',
+    otherwise: '443 above the port, so 5443; any free one where the port is 0',
+    read: readPort,
+  },
+  tlsCert: {
+    name: 'tls-cert',
+    sentence: 'A file with the certificate of the server and those above it, in PEM; read again when it changes.',
+    placeholder: 'file',
+    otherwise: 'one that the server makes by itself',
+    read: readFolder,
+  },
+  tlsKey: {
+    name: 'tls-key',
+    sentence: 'The file with the key of that certificate, in PEM.',
+    placeholder: 'file',
+    otherwise: 'none',
+    read: readFolder,
+  },
+  tlsNames: {
+    name: 'tls-names',
+    sentence:
+      'Further names and addresses that the certificate of the server is good for, where it makes it by itself.',
+    placeholder: 'names',
+    otherwise: 'localhost, the address listened on, and the hosts of the public URL and of allowed-hosts',
+    list: true,
+    read: readNames,
+  },
   dataDir: {
     name: 'data-dir',
     sentence: 'The folder of the database and of the artifacts, where nothing else is said about them.',
@@ -75,7 +115,8 @@ export const settingTable = {
   },
   publicUrl: {
     name: 'public-url',
-    sentence: 'The URL at which clients reach the server, where a proxy stands before it.',
+    sentence:
+      'The URL at which clients reach the server, where a proxy stands before it; with https, also what azureml:// addresses and signed URLs name.',
     placeholder: 'url',
     otherwise: 'where the server listens',
     read: readPublicUrl,
@@ -101,10 +142,45 @@ export const settingTable = {
   },
   auth: {
     name: 'auth',
-    sentence: 'Who may call: anybody on this machine (none), or who has an API token (token).',
+    sentence:
+      'Who may call: anybody on this machine (none), who has an API token (token), or who has an access token of the built-in authority or of an oidc-issuer, or an API token (entra).',
     placeholder: 'mode',
     defaultText: 'none',
-    read: oneOf(['none', 'token']),
+    read: oneOf(['none', 'token', 'entra']),
+  },
+  oidcIssuer: {
+    name: 'oidc-issuer',
+    sentence:
+      'Issuers elsewhere whose access tokens are taken: a tenant of Entra ID, as https://login.microsoftonline.com/<tenant id>/v2.0, or any other that speaks OpenID Connect.',
+    placeholder: 'urls',
+    otherwise: 'the built-in authority alone',
+    list: true,
+    read: readIssuers,
+  },
+  tokenAudience: {
+    name: 'token-audience',
+    sentence:
+      "Further audiences that an access token may be meant for, such as the id URI of an application; its own URL and Azure's resource managers are always taken.",
+    placeholder: 'audiences',
+    otherwise: 'none',
+    list: true,
+    read: readAudiences,
+  },
+  encryptionKeyFile: {
+    name: 'encryption-key-file',
+    sentence:
+      'The file with the key that private keys and the TLS authority are encrypted with in the database, 32 bytes in base64; made where it is absent. Servers on one PostgreSQL share it.',
+    placeholder: 'file',
+    otherwise: 'identity/encryption.key in the data directory',
+    read: readFolder,
+  },
+  imds: {
+    name: 'imds',
+    sentence:
+      'Whether programs of this machine get a token of the managed identity at /metadata/identity/oauth2/token, as on a virtual machine, without a secret.',
+    placeholder: 'on|off',
+    defaultText: 'off',
+    read: oneOf(['on', 'off']),
   },
   backendStoreUri: {
     name: 'backend-store-uri',

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { isLoopback } from './loopback.ts';
 
 /** How the text of one setting becomes its value. A text that breaks the rule throws `BrokenRule` with the rule in words. */
 export class BrokenRule extends Error {
@@ -62,6 +63,42 @@ export function readPublicUrl(text: string): string {
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
 }
 
+const entraHost = /^login\.(microsoftonline\.(com|us)|chinacloudapi\.cn|partner\.microsoftonline\.cn)$/;
+const guid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Issuers, each as its tokens name it. Of Entra ID each tenant is named by its id: `common` would let in every tenant there is. */
+export function readIssuers(text: string): readonly string[] {
+  return splitList(text).map((entry) => {
+    const url = URL.parse(entry);
+    const secure =
+      url !== null && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname)));
+    if (!secure || url.username !== '' || url.password !== '' || /[?#]/.test(entry)) {
+      throw new BrokenRule(
+        `has the entry ${JSON.stringify(entry)}, which is not an https URL without user, query and fragment`,
+      );
+    }
+    if (entraHost.test(url.hostname) && !guid.test(url.pathname.split('/')[1] ?? '')) {
+      throw new BrokenRule(
+        `has the entry ${JSON.stringify(entry)}; of Entra ID each tenant is named by its id, as https://${url.hostname}/<tenant id>/v2.0`,
+      );
+    }
+    return entry;
+  });
+}
+
+export function readAudiences(text: string): readonly string[] {
+  return splitList(text).map((entry) => {
+    if (/^[\x21-\x7e]{1,500}$/.test(entry)) return entry;
+    throw new BrokenRule(
+      `has the entry ${JSON.stringify(entry)}, which is no audience: 1 to 500 characters without blanks`,
+    );
+  });
+}
+
+function splitList(text: string): string[] {
+  return text.split(',').map((entry) => entry.trim());
+}
+
 /** *MLflow: the prefix begins with a slash and does not end with one.* */
 export function readStaticPrefix(text: string): string {
   const segments = text.split('/').slice(1);
@@ -93,4 +130,17 @@ function isAllowedHost(entry: string): boolean {
 
 function isHostName(host: string): boolean {
   return host.length <= 253 && host.split('.').every((label) => /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/.test(label));
+}
+
+/** Host names and IP addresses as a certificate carries them; `*.` in front of a name stands for one label. */
+export function readNames(text: string): readonly string[] {
+  const names = text.split(',').map((name) => name.trim().toLowerCase());
+  for (const name of names) {
+    if (isIP(name) === 0 && !isHostName(name.replace(/^\*\./, ''))) {
+      throw new BrokenRule(
+        `has the entry ${JSON.stringify(name)}, which is not a name or an address, such as mlflow.example.org, *.example.org or 10.0.0.5`,
+      );
+    }
+  }
+  return names;
 }

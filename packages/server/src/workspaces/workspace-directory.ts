@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { invalidParameter, MlflowError } from '@lazuli/contract';
 import type { WorkspaceRef } from '../access/caller.ts';
+import type { WorkspacePlace } from '../access/scope.ts';
 import type { Db, Engine } from '../database/engine.ts';
 import {
+  findWorkspaceAt,
+  findWorkspaceByGuid,
   findWorkspacesByName,
   getWorkspace,
   insertWorkspace,
   workspaceRef,
   type NewWorkspace,
-  type WorkspaceRow,
 } from './workspace-store.ts';
 
 /** Where workspaces lie that are made without naming a subscription and a resource group. */
@@ -25,6 +27,10 @@ export interface WorkspaceDirectory {
   /** The workspace of requests that name none. */
   default(): WorkspaceRef | Promise<WorkspaceRef>;
   byName(name: string): WorkspaceRef | Promise<WorkspaceRef>;
+  /** By Azure's form of an address, without regard to case. */
+  at(place: WorkspacePlace): WorkspaceRef | Promise<WorkspaceRef>;
+  /** By what its signed URLs name. */
+  byGuid(guid: string): Promise<WorkspaceRef>;
   /** To be called after any change of a workspace. */
   forget(): void;
 }
@@ -38,7 +44,7 @@ export async function openWorkspaceDirectory(
   const row = await engine.transaction(async ({ db }) => {
     const [present] = await findWorkspacesByName(db, defaultWorkspaceName);
     if (present !== undefined) return present;
-    const given = { ...place(defaultWorkspaceName, now()), description: 'Default workspace' };
+    const given = { ...newWorkspace(defaultWorkspaceName, now()), description: 'Default workspace' };
     const created = await insertWorkspace(db, given);
     if (created !== undefined) {
       await furnish(db, workspaceRef(created));
@@ -50,6 +56,7 @@ export async function openWorkspaceDirectory(
     return theirs;
   });
   const known = new Map<string, WorkspaceRef>();
+  const knownPlaces = new Map<string, WorkspaceRef>();
   /** Counts changes: a lookup that was under way during one must not bring back what was. */
   let changes = 0;
   let defaultRef = workspaceRef(row);
@@ -62,15 +69,24 @@ export async function openWorkspaceDirectory(
     byName(name) {
       return known.get(name) ?? load(name);
     },
+    at(place) {
+      return knownPlaces.get(keyOf(place)) ?? loadAt(place);
+    },
+    async byGuid(guid) {
+      const row = await findWorkspaceByGuid(engine.db, guid);
+      if (row === undefined) throw new MlflowError('RESOURCE_DOES_NOT_EXIST', 'The workspace is not there any more.');
+      return workspaceRef(row);
+    },
     forget() {
       changes += 1;
       isDefaultKnown = false;
       known.clear();
+      knownPlaces.clear();
     },
   };
 
   async function load(name: string): Promise<WorkspaceRef> {
-    checkWorkspaceName(name);
+    if (!isAzureName(name)) checkWorkspaceName(name);
     const before = changes;
     const [found, other] = await findWorkspacesByName(engine.db, name);
     if (found === undefined) throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${name}' not found`);
@@ -81,6 +97,17 @@ export async function openWorkspaceDirectory(
     }
     const ref = workspaceRef(found);
     if (before === changes) known.set(name, ref);
+    return ref;
+  }
+
+  async function loadAt(place: WorkspacePlace): Promise<WorkspaceRef> {
+    const before = changes;
+    const found = await findWorkspaceAt(engine.db, place);
+    if (found === undefined) {
+      throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${place.name}' not found`);
+    }
+    const ref = workspaceRef(found);
+    if (before === changes && knownPlaces.size < rememberedPlaces) knownPlaces.set(keyOf(place), ref);
     return ref;
   }
 
@@ -95,21 +122,15 @@ export async function openWorkspaceDirectory(
   }
 }
 
-/** Makes a workspace in the default place. */
-export async function createWorkspace(
-  db: Db,
-  given: { name: string; description?: string; default_artifact_root?: string },
-  time: number,
-): Promise<WorkspaceRow> {
-  const row = await insertWorkspace(db, { ...place(given.name, time), ...given });
-  if (row === undefined) {
-    throw new MlflowError('RESOURCE_ALREADY_EXISTS', `Workspace '${given.name}' already exists.`);
-  }
-  return row;
+/** Any spelling of a workspace is remembered, so there may be more of them than workspaces. */
+const rememberedPlaces = 10_000;
+
+function keyOf({ subscriptionId, resourceGroup, name }: WorkspacePlace): string {
+  return `${subscriptionId}/${resourceGroup}/${name}`;
 }
 
 /** A workspace without description and root, in the default place. */
-function place(name: string, time: number): NewWorkspace {
+export function newWorkspace(name: string, time: number) {
   return {
     ...defaultPlace,
     guid: randomUUID(),
@@ -118,7 +139,8 @@ function place(name: string, time: number): NewWorkspace {
     default_artifact_root: null,
     next_experiment_id: 0,
     creation_time: time,
-  };
+    last_update_time: time,
+  } satisfies NewWorkspace;
 }
 
 /** *MLflow: names are DNS labels of 2 to 63 characters.* */
@@ -131,7 +153,14 @@ export function checkWorkspaceName(name: string): void {
       `Workspace name '${name}' must match the pattern ^[a-z0-9]([-a-z0-9]*[a-z0-9])?$ (lowercase alphanumeric with optional internal hyphens).`,
     );
   }
-  if (['workspaces', 'api', 'ajax-api', 'static-files'].includes(name)) {
+  if (reservedNames.includes(name)) {
     throw invalidParameter(`Workspace name '${name}' is reserved and cannot be used.`);
   }
 }
+
+/** *Azure: letters of both cases, digits, `-` and `_`.* What is made by Azure's protocol may be called so. */
+export function isAzureName(name: string): boolean {
+  return /^[a-z0-9][a-z0-9_-]{1,62}$/i.test(name) && !reservedNames.includes(name.toLowerCase());
+}
+
+const reservedNames: readonly string[] = ['workspaces', 'api', 'ajax-api', 'static-files'];

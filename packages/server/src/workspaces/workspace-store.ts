@@ -1,10 +1,13 @@
-import type { Selectable } from 'kysely';
+import { sql, type Insertable, type Selectable } from 'kysely';
 import type { WorkspaceRef } from '../access/caller.ts';
+import { scopeKey, workspaceScope, type WorkspacePlace } from '../access/scope.ts';
 import type { Db, Transaction } from '../database/engine.ts';
 import type { Tables, WorkspaceTable } from '../database/schema.ts';
+import { insertGroup } from './group-store.ts';
 
 export type WorkspaceRow = Selectable<WorkspaceTable>;
-export type NewWorkspace = Omit<WorkspaceRow, 'workspace_id' | 'next_model_key'>;
+export type NewWorkspace = Insertable<WorkspaceTable>;
+export type WorkspaceChange = Partial<Omit<WorkspaceRow, 'workspace_id'>>;
 
 export function workspaceRef(row: WorkspaceRow): WorkspaceRef {
   return {
@@ -14,12 +17,17 @@ export function workspaceRef(row: WorkspaceRow): WorkspaceRef {
     subscriptionId: row.subscription_id,
     resourceGroup: row.resource_group,
     defaultArtifactRoot: row.default_artifact_root,
+    privateLink: row.private_link === 1,
   };
 }
 
 /** Workspaces with this name, whatever their subscription and group: two at the most, which is enough to see that it is not unique. */
 export async function findWorkspacesByName(db: Db, name: string): Promise<WorkspaceRow[]> {
   return db.selectFrom('workspaces').selectAll().where('name', '=', name).orderBy('workspace_id').limit(2).execute();
+}
+
+export async function findWorkspaceByGuid(db: Db, guid: string): Promise<WorkspaceRow | undefined> {
+  return db.selectFrom('workspaces').selectAll().where('guid', '=', guid).executeTakeFirst();
 }
 
 /** A workspace that cannot be gone: the default one. */
@@ -31,22 +39,35 @@ export async function listWorkspaces(db: Db): Promise<WorkspaceRow[]> {
   return db.selectFrom('workspaces').selectAll().orderBy('name').orderBy('workspace_id').execute();
 }
 
-/** The new row, or undefined where the subscription and group have a workspace of this name. */
+/** The new row, or undefined where the subscription and group have a workspace of this name. The group comes with it. */
 export async function insertWorkspace(db: Db, row: NewWorkspace): Promise<WorkspaceRow | undefined> {
+  await insertGroup(db, {
+    subscription_id: row.subscription_id,
+    name: row.resource_group,
+    location: row.region,
+    tags: '{}',
+  });
   return db
     .insertInto('workspaces')
     .values(row)
-    .onConflict((conflict) => conflict.columns(['subscription_id', 'resource_group', 'name']).doNothing())
+    .onConflict((conflict) => conflict.doNothing())
     .returningAll()
     .executeTakeFirst();
 }
 
-export async function updateWorkspace(
-  db: Db,
-  workspaceId: number,
-  change: Partial<Pick<WorkspaceRow, 'description' | 'default_artifact_root'>>,
-): Promise<void> {
+export async function updateWorkspace(db: Db, workspaceId: number, change: WorkspaceChange): Promise<void> {
   await db.updateTable('workspaces').set(change).where('workspace_id', '=', workspaceId).execute();
+}
+
+/** A workspace by its place, which is compared without regard to case. *Azure: so are all names in ids.* */
+export async function findWorkspaceAt(db: Db, place: WorkspacePlace): Promise<WorkspaceRow | undefined> {
+  return db
+    .selectFrom('workspaces')
+    .selectAll()
+    .where(sql`lower(subscription_id)`, '=', place.subscriptionId.toLowerCase())
+    .where(sql`lower(resource_group)`, '=', place.resourceGroup.toLowerCase())
+    .where(sql`lower(name)`, '=', place.name.toLowerCase())
+    .executeTakeFirst();
 }
 
 export async function countContents(
@@ -82,6 +103,7 @@ const ownedTables = [
   'model_versions',
   'registered_model_tags',
   'registered_models',
+  'jobs',
   'run_requests',
   'api_tokens',
   'run_models',
@@ -108,7 +130,8 @@ export async function lockWorkspace(
 }
 
 /** Removes a workspace, which is locked, with everything in it. */
-export async function removeWorkspace({ db, locked }: Transaction, workspaceId: number): Promise<void> {
+export async function removeWorkspace({ db, locked }: Transaction, row: WorkspaceRow): Promise<void> {
+  const workspaceId = row.workspace_id;
   // Whoever logs requires its run, and whoever makes a run its experiment: with those locked nothing is added any more.
   await locked(
     db
@@ -127,6 +150,11 @@ export async function removeWorkspace({ db, locked }: Transaction, workspaceId: 
   await locked(
     db.selectFrom('registered_models').select('model_key').where('workspace_id', '=', workspaceId).orderBy('model_key'),
   ).execute();
+  const scope = scopeKey(workspaceScope(workspaceRef(row)));
+  await db
+    .deleteFrom('role_assignments')
+    .where(sql`substr(scope_key || '/', 1, ${scope.length + 1})`, '=', `${scope}/`)
+    .execute();
   for (const table of ownedTables) {
     await db
       .deleteFrom(table as 'workspaces')

@@ -3,8 +3,10 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Engine } from '../../src/database/engine.ts';
 import { createTestDatabase, openTestEngine } from '../engine-fixture.ts';
+import { createAudiences } from '../../src/access/audiences.ts';
 import { createAuthenticator, rememberedForMs, type Authenticator } from '../../src/access/authenticate.ts';
 import type { Principal } from '../../src/access/caller.ts';
+import { createTokenVerifier } from '../../src/access/verify-token.ts';
 import { openOfflineTokens } from '../../src/access/offline-tokens.ts';
 import { tokenHandlers } from '../../src/access/token-handlers.ts';
 
@@ -44,14 +46,20 @@ beforeAll(async () => {
 afterAll(() => engine[Symbol.asyncDispose]());
 
 beforeEach(() => {
-  authenticator = createAuthenticator({ mode: 'token', engine, now });
+  authenticator = anAuthenticator('token');
   tokens = tokenHandlers({ engine, now, authenticator });
 });
 
 describe('a token', () => {
   test('signs in as Bearer and as the password of Basic, whatever the user name and the case of the scheme', async () => {
-    const { secret } = await tokens.createToken({ principal: 'ann', role: 'Owner' });
-    const ann = { name: 'ann', grants: [{ role: 'Owner', workspaceId: 'all' }] };
+    const { token, secret } = await tokens.createToken({ principal: 'ann', role: 'Owner' });
+    const ann: Principal = {
+      objectId: token.token_id,
+      name: 'ann',
+      kind: 'ApiToken',
+      groups: [],
+      grants: [{ role: 'Owner', workspaceId: 'all' }],
+    };
     for (const header of [
       `Bearer ${secret}`,
       `bearer ${secret}`,
@@ -180,10 +188,13 @@ describe('a request without a right token', () => {
   });
 
   test('is anonymous where there is no authentication, but a credential that is sent all the same must be right', async () => {
-    const open = createAuthenticator({ mode: 'none', engine, now });
+    const open = anAuthenticator('none');
     const { secret } = await tokens.createToken({ principal: 'ann', role: 'Reader' });
     expect(await open.authenticate(undefined)).toEqual({
+      objectId: '00000000-0000-0000-0000-000000000000',
       name: 'anonymous',
+      kind: 'Anonymous',
+      groups: [],
       grants: [{ role: 'Owner', workspaceId: 'all' }],
     });
     expect(await open.authenticate(`Bearer ${secret}`)).toMatchObject({ name: 'ann' });
@@ -243,10 +254,21 @@ test('a token made while no server runs is good when one does', async () => {
   expect(await offline.listTokens()).toEqual({ tokens: [token] });
   await offline.close();
   const started = await database.open();
-  const principal = await createAuthenticator({ mode: 'token', engine: started, now }).authenticate(`Bearer ${secret}`);
+  const principal = await anAuthenticator('token', started).authenticate(`Bearer ${secret}`);
   expect(principal.name).toBe('ann');
   await started.close();
 });
+
+function anAuthenticator(mode: 'none' | 'token', used: Engine = engine): Authenticator {
+  return createAuthenticator({
+    mode,
+    engine: used,
+    now,
+    verify: createTokenVerifier({ issuers: [], audiences: createAudiences(() => 'http://127.0.0.1', []), now }),
+    authorizationUri: () => undefined,
+    onRefusal: () => undefined,
+  });
+}
 
 async function signIn(header: string | undefined): Promise<Principal> {
   return authenticator.authenticate(header);

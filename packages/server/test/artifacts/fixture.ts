@@ -84,7 +84,10 @@ export async function anArtifactServer(
     decided.push(actions);
     if (asked.headers.authorization === 'nobody') throw new MlflowError('PERMISSION_DENIED', 'no');
     const workspace = asked.headers['x-workspace'] === 'second' ? second : first;
-    return { principal: { name: 'anonymous', grants: [] }, workspace };
+    return {
+      principal: { objectId: first.guid, name: 'anonymous', kind: 'Anonymous', groups: [], grants: [] },
+      workspace,
+    };
   };
   await app.register(artifactTransferRoutes, { transfers: artifactTransfers(room), authorize, ...options });
   await app.register(async (api) => {
@@ -169,5 +172,12 @@ export function digest(bytes: Uint8Array): string {
 
 function aWorkspace(workspaceId: number, guid: string): WorkspaceRef {
   const place = { subscriptionId: '00000000-0000-0000-0000-000000000000', resourceGroup: 'default' };
-  return { workspaceId, guid, name: `workspace-${workspaceId}`, defaultArtifactRoot: null, ...place };
+  return {
+    workspaceId,
+    guid,
+    name: `workspace-${workspaceId}`,
+    defaultArtifactRoot: null,
+    privateLink: false,
+    ...place,
+  };
 }

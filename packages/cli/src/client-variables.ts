@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Client } from '@lazuli/client';
+import { CommandError } from './output.ts';
+import { clientOf, serverUrl } from './server-place.ts';
+import type { Surroundings } from './surroundings.ts';
+import { writeTrustFiles } from './trust-files.ts';
+
+/** What a program needs in its environment to work with a workspace by `azureml://`, or by Azure's own clients. */
+export interface ServerOptions {
+  readonly url?: string;
+  readonly workspace?: string;
+  readonly dataDir?: string;
+}
+
+export interface ClientVariables {
+  readonly client: Client;
+  readonly variables: Readonly<Record<string, string>>;
+  /** Whether a managed identity is among them. */
+  readonly hasIdentity: boolean;
+}
+
+export async function readClientVariables(
+  options: ServerOptions,
+  surroundings: Surroundings,
+): Promise<ClientVariables> {
+  const client = await clientOf(options, surroundings, options.workspace);
+  try {
+    const found = await client.clientEnvironment.getClientEnvironment({});
+    const secret = identitySecret(options, surroundings);
+    const trust =
+      found.ca_certificate === undefined
+        ? undefined
+        : writeTrustFiles(found.ca_certificate, serverUrl(options, surroundings), surroundings);
+    return {
+      client,
+      hasIdentity: secret !== undefined,
+      variables: {
+        MLFLOW_TRACKING_URI: found.tracking_uri,
+        AZUREML_CURRENT_CLOUD: found.cloud,
+        ARM_CLOUD_METADATA_URL: found.cloud_metadata_url,
+        ...(secret === undefined ? {} : { IDENTITY_ENDPOINT: found.identity_endpoint, IDENTITY_HEADER: secret }),
+        ...(trust === undefined
+          ? {}
+          : { REQUESTS_CA_BUNDLE: trust.bundle, SSL_CERT_FILE: trust.bundle, NODE_EXTRA_CA_CERTS: trust.authority }),
+      },
+    };
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new CommandError(1, `${serverUrl(options, surroundings)} did not say how it is reached: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Whoever can read the data directory of a server on this machine may use its managed identity. */
+function identitySecret(
+  { dataDir = './lazuli-data' }: ServerOptions,
+  { workingDir }: Surroundings,
+): string | undefined {
+  try {
+    return readFileSync(join(resolve(workingDir, dataDir), 'identity', 'managed-identity.secret'), 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,101 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { jsonAnswer, type AuthorityAnswer, type AuthorityRequest } from '../identity/authority.ts';
+import type { AuthorityEndpoints } from '../identity/authority-endpoints.ts';
+import { OAuthError, oauthErrorBody } from '../identity/oauth-error.ts';
+import type { BodyWatch } from './body-watch.ts';
+import { decodeText } from './json-text.ts';
+
+/** The routes of the built-in authority. They ask for no credential: they are where one is got. */
+export interface AuthorityRouteOptions {
+  readonly authority: AuthorityEndpoints;
+  readonly bodies: BodyWatch;
+}
+
+const largestForm = 64 * 1024;
+
+export async function authorityRoutes(
+  app: FastifyInstance,
+  { authority, bodies }: AuthorityRouteOptions,
+): Promise<void> {
+  takeForms(app, bodies);
+  app.setErrorHandler((error, request, reply) => {
+    // What is no refusal of the authority's is answered as everywhere.
+    if (!(error instanceof OAuthError)) throw error;
+    const given = request.headers['client-request-id'];
+    const correlationId = typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : undefined;
+    return send(reply, request, jsonAnswer(oauthErrorBody(error, correlationId, Date.now()), error.status));
+  });
+
+  const serve = (
+    method: 'GET' | 'POST',
+    path: string,
+    version: 'v1' | 'v2',
+    answer: (request: AuthorityRequest) => AuthorityAnswer | Promise<AuthorityAnswer>,
+  ): void => {
+    app.route({
+      method: method === 'GET' ? ['GET', 'HEAD'] : method,
+      url: path,
+      bodyLimit: largestForm,
+      handler: async (request, reply) => send(reply, request, await answer(requestOf(request, method, version))),
+    });
+  };
+
+  for (const [version, part] of [
+    ['v1', ''],
+    ['v2', '/v2.0'],
+  ] as const) {
+    serve('GET', `/:tenant${part}/.well-known/openid-configuration`, version, authority.openidConfiguration);
+    serve('GET', `/:tenant/discovery${part}/keys`, version, authority.jsonWebKeySet);
+    serve('POST', `/:tenant/oauth2${part}/token`, version, authority.token);
+    serve('POST', `/:tenant/oauth2${part}/devicecode`, version, authority.deviceCode);
+    serve('GET', `/:tenant/oauth2${part}/authorize`, version, authority.authorize);
+    serve('POST', `/:tenant/oauth2${part}/authorize`, version, authority.authorize);
+    serve('GET', `/:tenant/oauth2${part}/logout`, version, authority.logout);
+  }
+  serve('GET', '/:tenant/oauth2/deviceauth', 'v1', authority.deviceAuth);
+  serve('POST', '/:tenant/oauth2/deviceauth', 'v1', authority.deviceAuth);
+  serve('GET', '/common/discovery/instance', 'v1', authority.instanceDiscovery);
+  serve('GET', '/common/userrealm/:user', 'v1', authority.userRealm);
+  serve('GET', '/msi/token', 'v1', authority.managedIdentity);
+  serve('POST', '/msi/token', 'v1', authority.managedIdentity);
+  const { instanceMetadata } = authority;
+  if (instanceMetadata !== undefined) serve('GET', '/metadata/identity/oauth2/token', 'v1', instanceMetadata);
+}
+
+function takeForms(app: FastifyInstance, bodies: BodyWatch): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'buffer' }, (request, body, done) => {
+    bodies.end(request.raw);
+    try {
+      done(null, decodeText(body as Buffer));
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+  app.addHook('preParsing', (request, _reply, payload, done) => {
+    if (request.raw.method === 'POST') bodies.begin(request.raw);
+    done(null, payload);
+  });
+}
+
+function requestOf(request: FastifyRequest, method: 'GET' | 'POST', version: 'v1' | 'v2'): AuthorityRequest {
+  const { url = '' } = request.raw;
+  const mark = url.indexOf('?');
+  return {
+    method,
+    tenant: (request.params as { tenant?: string }).tenant ?? 'common',
+    version,
+    query: new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)),
+    form: new URLSearchParams(typeof request.body === 'string' ? request.body : ''),
+    headers: request.headers,
+    remoteAddress: request.socket.remoteAddress,
+  };
+}
+
+function send(reply: FastifyReply, request: FastifyRequest, { status, headers, body }: AuthorityAnswer): FastifyReply {
+  const correlationId = request.headers['client-request-id'];
+  if (typeof correlationId === 'string' && /^[\w-]{1,64}$/.test(correlationId)) {
+    reply.header('client-request-id', correlationId);
+  }
+  return reply.code(status).headers(headers).send(body);
+}
