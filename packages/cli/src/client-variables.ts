@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Client } from '@lazuli/client';
+import { connect, serverUrl } from './connection.ts';
 import { CommandError } from './output.ts';
-import { clientOf, serverUrl } from './server-place.ts';
 import type { Surroundings } from './surroundings.ts';
 import { writeTrustFiles } from './trust-files.ts';
 
 /** What a program needs in its environment to work with a workspace by `azureml://`, or by Azure's own clients. */
 export interface ServerOptions {
   readonly url?: string;
-  readonly workspace?: string;
+  readonly workspaceName?: string;
   readonly dataDir?: string;
 }
 
@@ -24,7 +24,7 @@ export async function readClientVariables(
   options: ServerOptions,
   surroundings: Surroundings,
 ): Promise<ClientVariables> {
-  const client = await clientOf(options, surroundings, options.workspace);
+  const client = connect(options, surroundings);
   try {
     const found = await client.clientEnvironment.getClientEnvironment({});
     const secret = identitySecret(options, surroundings);

@@ -28,14 +28,20 @@ export const defaultUrl = 'http://127.0.0.1:5000';
 
 export function connectionOf(options: ConnectionOptions, surroundings: Surroundings): Connection {
   const { env } = surroundings;
-  const defaults = readDefaults(surroundings);
-  const url = options.url ?? (env['LAZULI_URL'] || env['MLFLOW_TRACKING_URI'] || defaults['url'] || defaultUrl);
-  if (!/^https?:\/\//.test(url)) {
-    throw new CommandError(2, `${JSON.stringify(url)} is no URL of a server; give one with --url.`);
-  }
+  const url = serverUrl(options, surroundings);
   const token = env['LAZULI_TOKEN'] || env['MLFLOW_TRACKING_TOKEN'];
   const workspace = workspaceOf(options, surroundings);
   return { url, ...(token ? { token } : {}), ...(workspace === undefined ? {} : { workspace }) };
+}
+
+export function serverUrl({ url: option }: ConnectionOptions, surroundings: Surroundings): string {
+  const { env } = surroundings;
+  const tracked = env['MLFLOW_TRACKING_URI'] ?? '';
+  // A shell that has been set up for azureml:// names no server of ours by it.
+  const isOurs = tracked !== '' && !tracked.startsWith('azureml:');
+  const url = option ?? (env['LAZULI_URL'] || (isOurs ? tracked : readDefaults(surroundings).url) || defaultUrl);
+  if (/^https?:\/\//.test(url)) return url;
+  throw new CommandError(2, `${JSON.stringify(url)} is no URL of a server; give one with --url.`);
 }
 
 export function connect(options: ConnectionOptions, surroundings: Surroundings): Client {

@@ -4,14 +4,14 @@ import type { Client } from '@lazuli/client';
 import type { Command } from 'commander';
 import { parseDuration } from '../duration.ts';
 import { CommandError, formatTable, moment } from '../output.ts';
-import { takePlace, withPlace, type Place, type PlaceOptions } from '../server-place.ts';
+import { takePlace, withPlace, type Calls, type Place, type PlaceOptions } from '../server-place.ts';
 import type { Surroundings } from '../surroundings.ts';
 
 /**
  * `lazuli ad`: who can sign in with the built-in authority, and with what. Wherever an object is asked for, its object id,
  * application id, user name or unique display name will do.
  */
-type Directory = Client['directory'];
+type Directory = Calls<Client['directory']>;
 type DirectoryObject = Awaited<ReturnType<Directory['getDirectoryObject']>>['object'];
 type Credential = Awaited<ReturnType<Directory['createSecret']>>['credential'];
 

@@ -2,7 +2,7 @@ import type { DatabaseStatus, SchemaStep } from '@lazuli/server';
 import type { Command } from 'commander';
 import { CommandError, EndWithStatus, formatTable } from '../output.ts';
 import type { Surroundings } from '../surroundings.ts';
-import { settingsOfPlace, withPlaceOptions, type DatabasePlace } from './database-place.ts';
+import { settingsOfPlace, withPlaceOptions, type DatabasePlace } from '../database-place.ts';
 import { describeBackup } from './db-backup.ts';
 
 /**

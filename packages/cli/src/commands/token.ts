@@ -3,14 +3,14 @@ import type { createClient as ClientMaker } from '@lazuli/client';
 import type { Command } from 'commander';
 import type { Surroundings } from '../surroundings.ts';
 import { CommandError, formatTable, moment } from '../output.ts';
-import { takePlace, withPlace, type Place, type PlaceOptions } from '../server-place.ts';
+import { takePlace, withPlace, type Calls, type Place, type PlaceOptions } from '../server-place.ts';
 import { parseDuration } from '../duration.ts';
 
 /**
  * `lazuli token`: API tokens, of a running server by its API, or of a data directory on which no server runs. The latter
  * is how the first Owner's token comes to be, before a server that asks for tokens can be called.
  */
-type Tokens = ReturnType<typeof ClientMaker>['apiTokens'];
+type Tokens = Calls<ReturnType<typeof ClientMaker>['apiTokens']>;
 type NewToken = Parameters<Tokens['createToken']>[0];
 type ApiToken = Awaited<ReturnType<Tokens['createToken']>>['token'];
 

@@ -30,7 +30,7 @@ export interface BlobRequest {
 }
 
 export interface BlobRoom extends ArtifactPlaces {
-  readonly transfers: Pick<ArtifactTransfers, 'download' | 'upload'>;
+  readonly transfers: ArtifactTransfers;
   readonly capabilities: BlobCapabilities;
   readonly staging: BlockStaging;
   readonly revival: Revival;
@@ -60,12 +60,12 @@ export function createBlobTransfers(room: BlobRoom): BlobTransfers {
   return {
     async get(request, wanted) {
       const { caller } = await toRead(request);
-      return await room.transfers.download(caller, request.path, wanted);
+      return await room.transfers.downloads.downloadArtifact(caller, { artifact_path: request.path }, wanted);
     },
 
     async put(request, body) {
       const { caller } = await toWrite(request);
-      await room.transfers.upload(caller, request.path, body);
+      await room.transfers.uploads.uploadArtifact(caller, { artifact_path: request.path }, body);
     },
 
     async putBlock(request, blockId, body) {

@@ -18,7 +18,7 @@ import { directTransferHandlers } from '../../src/artifacts/direct-transfer-hand
 import type { Admission, AdmittedRequest } from '../../src/http/admission.ts';
 import { artifactTransferRoutes } from '../../src/http/artifact-transfer.ts';
 import { createBodyWatch } from '../../src/http/body-watch.ts';
-import { endpointRoutes } from '../../src/http/endpoint-route.ts';
+import { asItIs, endpointRoutes } from '../../src/http/endpoint-route.ts';
 import { takeJsonText } from '../../src/http/json-text.ts';
 
 /**
@@ -99,9 +99,11 @@ export async function anArtifactServer(
         asked.caller = await authorize(asked, actions);
         return asked.caller;
       },
+      identify: (asked) => authorize(asked, []),
     };
-    endpointRoutes(api, artifacts, artifactHandlers(room), admission);
-    endpointRoutes(api, directTransfers, directTransferHandlers(room), admission);
+    const admitted = { admission, showLocations: asItIs };
+    endpointRoutes(api, artifacts, artifactHandlers(room), admitted);
+    endpointRoutes(api, directTransfers, directTransferHandlers(room), admitted);
   });
   await app.listen({ port: 0, host: '127.0.0.1' });
   return {

@@ -1,6 +1,6 @@
 import type { Settings } from '@lazuli/server';
 import type { Command } from 'commander';
-import type { Surroundings } from '../surroundings.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** Where a server's data are, for a command that works on them without the server. */
 export interface DatabasePlace {
@@ -23,7 +23,7 @@ export async function settingsOfPlace(
   { dataDir, backendStoreUri, databaseUrl, config }: DatabasePlace,
   surroundings: Surroundings,
 ): Promise<Settings> {
-  const { checkSettings } = await import('./serve.ts');
+  const { checkSettings } = await import('./commands/serve.ts');
   const flags = {
     'data-dir': dataDir,
     'backend-store-uri': backendStoreUri,
