@@ -14,7 +14,7 @@ import { startSecureAuthority, type SecureAuthority } from './secure-authority.t
 let server: SecureAuthority;
 let own: string;
 beforeAll(async () => {
-  server = await startSecureAuthority({ auth: 'none' });
+  server = await startSecureAuthority({ imds: 'on' });
   own = `${server.url}/.default`;
 });
 afterAll(() => server[Symbol.asyncDispose]());
@@ -131,6 +131,8 @@ describe('@azure/identity gets a token', { timeout: 120_000 }, () => {
       DEFAULT_IDENTITY_CLIENT_ID: object.app_id ?? '',
     };
     await expectGood(await getTokens(['managed', publicArm], machineLearning), object.object_id);
+    const virtualMachine = { AZURE_POD_IDENTITY_AUTHORITY_HOST: server.plainUrl };
+    await expectGood(await getTokens(['managed', publicArm], virtualMachine), object.object_id);
     const [refused] = await getTokens(['managed', publicArm], { ...appService, IDENTITY_HEADER: 'wrong' });
     expect(refused?.error).toBeDefined();
   });
