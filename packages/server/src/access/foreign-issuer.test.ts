@@ -2,7 +2,8 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { SignJWT, type JWTPayload } from 'jose';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createAudiences } from './audiences.ts';
-import { createForeignIssuer, foreignObjectId } from './foreign-issuer.ts';
+import { derivedId } from './derived-id.ts';
+import { createForeignIssuer } from './foreign-issuer.ts';
 import { RefusedToken } from './refused-token.ts';
 import { createTokenVerifier, type TokenVerifier } from './verify-token.ts';
 
@@ -32,10 +33,10 @@ function anIssuer(issuer: string) {
     failures: 0,
   };
   const get = async (url: string | URL | Request): Promise<Response> => {
+    if (typeof url !== 'string') throw new TypeError('a text is asked for');
     state.fetched += 1;
     if (!state.reachable) throw new TypeError('fetch failed');
-    const text = String(url);
-    if (text.endsWith('/keys')) return Response.json({ keys: state.keys });
+    if (url.endsWith('/keys')) return Response.json({ keys: state.keys });
     return Response.json({ issuer: state.named, jwks_uri: `${issuer}/keys` });
   };
   const verify = createTokenVerifier({
@@ -105,12 +106,12 @@ describe('any other issuer', () => {
     const { verify } = anIssuer(plain);
     const { principal } = await verify(await sign({ iss: plain, sub: 'ann', oid, groups: ['lab', 3] }));
     expect(principal).toMatchObject({
-      objectId: foreignObjectId(plain, 'subject', 'ann'),
+      objectId: derivedId(plain, 'subject', 'ann'),
       name: 'ann',
-      groups: [foreignObjectId(plain, 'group', 'lab')],
+      groups: [derivedId(plain, 'group', 'lab')],
     });
     expect(principal.objectId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-    expect(foreignObjectId('https://other.example.org', 'subject', 'ann')).not.toBe(principal.objectId);
+    expect(derivedId('https://other.example.org', 'subject', 'ann')).not.toBe(principal.objectId);
     expect(await refusedBy(verify, await sign({ iss: plain }))).toContain('no subject');
   });
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { MlflowError } from '@lazuli/contract';
+import { derivedId } from '../access/derived-id.ts';
 import type { Engine } from '../database/engine.ts';
 import { findDefaultTenant, insertObject, insertTenant, type TenantRow } from './directory-store.ts';
-import { managedIdentityIds } from './managed-identity.ts';
 
 /** *RFC 6761: names under `localhost` are nobody else's.* */
 const defaultDomain = 'lazuli.localhost';
@@ -29,6 +29,11 @@ export async function openTenant(engine: Pick<Engine, 'transaction'>, now: () =>
     });
     return made;
   });
+}
+
+/** Of the tenant's managed identity: the same for every server on a database. */
+export function managedIdentityIds(tenantId: string): { readonly objectId: string; readonly appId: string } {
+  return { objectId: derivedId(tenantId, 'managed identity'), appId: derivedId(tenantId, 'managed application') };
 }
 
 /** *Entra: these names stand for whatever tenant the client turns out to be of; `adfs` skips instance discovery.* */
