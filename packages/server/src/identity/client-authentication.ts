@@ -149,7 +149,7 @@ async function checkAssertion(
   await checkReplay(authority, use, Math.ceil(expiryTime) + skewSeconds * 1000);
 }
 
-export const assertionReuseMs = 30_000;
+const assertionReuseMs = 30_000;
 
 /**
  * An assertion that somebody has recorded is of no use later on. It may come again for a moment, and for another resource:

@@ -19,7 +19,7 @@ export interface SigningKeys {
 }
 
 const day = 24 * 3_600_000;
-export const signingMs = 30 * day;
+const signingMs = 30 * day;
 const publishedAheadMs = day;
 /** Longer than any token lives. */
 const publishedAfterMs = 2 * day;

@@ -37,7 +37,7 @@ export function managedIdentityIds(tenantId: string): { readonly objectId: strin
 }
 
 /** *Entra: these names stand for whatever tenant the client turns out to be of; `adfs` skips instance discovery.* */
-const aliases = ['common', 'organizations', 'adfs'];
+const aliases = ['common', 'organizations', 'consumers', 'adfs'];
 
 /** Whether a path's tenant is this one: its id, its domain, or one of the names that stand for any. */
 export function isTenant({ tenant_id, domain }: TenantRow, name: string): boolean {

@@ -38,10 +38,9 @@ describe('discovery', () => {
   test('names the same endpoints to every name of the tenant, and adfs has no v2.0 in its path', async () => {
     await using server = await startAuthority();
     const { tenant_id, domain } = await server.client.directory.getTenant({});
-    const paths = [tenant_id, domain, 'common', 'organizations', tenant_id.toUpperCase()].flatMap((name) => [
-      `/${name}/v2.0/.well-known/openid-configuration`,
-      `/${name}/.well-known/openid-configuration`,
-    ]);
+    const paths = [tenant_id, domain, 'common', 'organizations', 'consumers', tenant_id.toUpperCase()].flatMap(
+      (name) => [`/${name}/v2.0/.well-known/openid-configuration`, `/${name}/.well-known/openid-configuration`],
+    );
     for (const path of [...paths, '/adfs/.well-known/openid-configuration']) {
       const { status, json } = await server.request('GET', path);
       expect({ path, status }).toEqual({ path, status: 200 });
@@ -85,6 +84,19 @@ describe('discovery', () => {
     expect(keys.map((key) => key['kid'])).toContain(kid);
     expect(Object.keys(keys[0] ?? {}).sort()).toEqual(['alg', 'e', 'issuer', 'kid', 'kty', 'n', 'use']);
   });
+});
+
+test('a body that is no form is refused in the words of OAuth', async () => {
+  await using server = await startAuthority();
+  const path = '/common/oauth2/v2.0/token';
+  const json = await server.request('POST', path, '{"grant_type":"password"}');
+  expect(refusal(json)).toEqual({ status: 400, error: 'invalid_request', code: 9002313 });
+  const long = await server.form(path, { grant_type: 'x'.repeat(70_000) });
+  expect(refusal(long)).toMatchObject({ error: 'invalid_request' });
+  const twice = await server.request('POST', path, 'grant_type=password&grant_type=password', {
+    'content-type': 'application/x-www-form-urlencoded',
+  });
+  expect(refusal(twice)).toMatchObject({ code: 9002313 });
 });
 
 describe('client credentials', () => {
