@@ -123,7 +123,7 @@ describe('any other issuer', () => {
     expect(await ask({ exp: seconds - 59 })).toBe('taken');
     expect(await ask({ nbf: seconds + 61 })).toMatch(/^invalid: /);
     expect(await ask({ nbf: seconds + 59 })).toBe('taken');
-    expect(await ask({ exp: undefined })).toMatch(/^invalid: /);
+    expect(await ask({ exp: undefined } as unknown as JWTPayload)).toMatch(/^invalid: /);
     for (const aud of ['https://evil.example.org', `${audience}.evil.org`, 'lazuli', '', [], undefined]) {
       expect(await ask({ aud } as JWTPayload)).toMatch(/^invalid: /);
     }

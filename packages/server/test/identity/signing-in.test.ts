@@ -238,7 +238,7 @@ describe('CSRF on sign-in', () => {
     const user = await aUser(server);
     const query = authorizeQuery(pkce().challenge);
     const { fields, cookie } = await openSignIn(server, query);
-    const filled = { ...fields, username: user.userName, password: user.password };
+    const filled: Record<string, string> = { ...fields, username: user.userName, password: user.password };
     const { form_token: _, ...withoutToken } = filled;
     const other = await openSignIn(server, query);
     for (const [sent, headers] of [

@@ -55,6 +55,10 @@ describe('a field in both spellings', () => {
         version: '1',
         source: 's3://bucket/x',
         stage: 'None',
+        object: 'o',
+        user_name: 'ann@example.org',
+        display_name: 'd',
+        certificate: 'c',
       };
       const both = { ...needed, [name]: mine.run_id, [camel]: other.run_id };
       const answer =
