@@ -32,7 +32,7 @@ export async function findClient({ engine }: AuthorityParts, clientId: string): 
   if (name !== undefined) {
     return { appId: clientId.toLowerCase(), displayName: name, redirectUris: loopbackRedirects, objectId: undefined };
   }
-  const row = await findApplicationRow(engine, clientId);
+  const row = /^[\x21-\x7e]{1,100}$/.test(clientId) ? await findApplicationRow(engine, clientId) : undefined;
   if (row === undefined) throw unknownApplication(clientId);
   return clientOf(row, clientId);
 }

@@ -99,6 +99,26 @@ test('a body that is no form is refused in the words of OAuth', async () => {
   expect(refusal(twice)).toMatchObject({ code: 9002313 });
 });
 
+test('characters that no name has are refused, wherever they stand', async () => {
+  await using server = await startAuthority();
+  const { fields } = await anApplication(server);
+  for (const name of Object.keys(fields)) {
+    expect((await server.token({ ...fields, [name]: 'a\0b' })).status).toBe(400);
+  }
+  for (const clientId of ['\0', '\ud800', 'x'.repeat(5_000), 'é']) {
+    const basic = {
+      authorization: `Basic ${Buffer.from(`${encodeURIComponent(clientId.toWellFormed())}:s`).toString('base64')}`,
+    };
+    const answer = await server.token({ grant_type: 'client_credentials', scope: arm }, basic);
+    expect(refusal(answer).code).toBe(700016);
+    const claims = Buffer.from(JSON.stringify({ iss: clientId })).toString('base64url');
+    const asserted = { grant_type: 'client_credentials', client_assertion: `e30.${claims}.x`, scope: arm };
+    expect(refusal(await server.token(asserted)).code).toBe(700016);
+  }
+  const user = { grant_type: 'password', client_id: azureCli, username: 'a\0b', password: 'wrong', scope: arm };
+  expect((await server.token(user)).status).toBe(400);
+});
+
 describe('client credentials', () => {
   test('give a token that calls the API as the service principal, in its groups', async () => {
     await using server = await startAuthority({ auth: 'none' });
