@@ -60,7 +60,10 @@ export async function authorityRoutes(
   serve('GET', '/msi/token', 'v1', authority.managedIdentity);
   serve('POST', '/msi/token', 'v1', authority.managedIdentity);
   const { instanceMetadata } = authority;
-  if (instanceMetadata !== undefined) serve('GET', '/metadata/identity/oauth2/token', 'v1', instanceMetadata);
+  if (instanceMetadata !== undefined) {
+    // *MSAL for JavaScript ends the path with a slash, MSAL for Python does not.*
+    for (const end of ['', '/']) serve('GET', `/metadata/identity/oauth2/token${end}`, 'v1', instanceMetadata);
+  }
 }
 
 /** A body that cannot be read, and a server that has too much to do, in the authority's words. */
