@@ -22,6 +22,7 @@ const clients = {
   python2: (url, temporary) => pythonSuites('python2', 'python2', url, temporary, ['--ignore=test_training.py']),
   skinny: (url, temporary) => pythonSuites('skinny', 'skinny', url, temporary, ['--ignore=test_training.py']),
   java: javaSuites,
+  identity: identitySuites,
   training: (url, temporary) => pythonSuites('training', 'python3', url, temporary, ['test_training.py']),
 };
 
@@ -49,6 +50,14 @@ async function javaSuites(url, temporary) {
   const flags = ['-Dfile.encoding=UTF-8', `-Djava.io.tmpdir=${temporary}`];
   const args = [...flags, '-cp', [classes, jars].join(delimiter), 'Conformance', url];
   return { program: 'java', args, cwd: temporary, path: [dirname(python)] };
+}
+
+/** Microsoft's credentials speak TLS only, and to an authority: this client starts a server of its own. */
+async function identitySuites(_url, temporary) {
+  const python = await pythonEnvironment('identity');
+  const node = join(here, '..', 'node_modules', '.bin', 'node');
+  const args = ['--conditions=lazuli', join(here, 'identity', 'run.ts'), python, temporary];
+  return { program: node, args, cwd: join(here, 'identity'), path: [] };
 }
 
 /** The clients get nothing of the caller's MLflow settings; they fail early, and they tell nobody that they ran. */

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { JWTPayload } from 'jose';
 import type { Principal } from './caller.ts';
+import { derivedId } from './derived-id.ts';
 import { createRemoteKeys, type RemoteKeysParts } from './remote-keys.ts';
 import { RefusedToken } from './refused-token.ts';
 import type { Issuer } from './verify-token.ts';
@@ -66,26 +66,14 @@ function openidIssuer(parts: ForeignIssuerParts): Issuer {
       const { sub } = claims;
       if (typeof sub !== 'string' || sub === '') throw new RefusedToken('invalid', 'it has no subject');
       return {
-        objectId: foreignObjectId(issuer, 'subject', sub),
+        objectId: derivedId(issuer, 'subject', sub),
         name: nameOf(claims) ?? sub,
         kind: claims['client_id'] === sub || claims['azp'] === sub ? 'ServicePrincipal' : 'User',
-        groups: textsOf(claims['groups']).map((group) => foreignObjectId(issuer, 'group', group)),
+        groups: textsOf(claims['groups']).map((group) => derivedId(issuer, 'group', group)),
         grants: [],
       };
     },
   };
-}
-
-/** The object id of a subject or group of an issuer that has no GUIDs: a UUID of version 8. */
-export function foreignObjectId(issuer: string, kind: 'subject' | 'group', name: string): string {
-  const bytes = createHash('sha256')
-    .update(JSON.stringify([issuer, kind, name]))
-    .digest()
-    .subarray(0, 16);
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = bytes.toString('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
 /** One printable line: it is written to logs and to the owners of runs. */

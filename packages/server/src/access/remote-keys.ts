@@ -21,7 +21,7 @@ export interface RemoteKeysParts {
 }
 
 const freshMs = 3_600_000;
-export const retryMs = 30_000;
+const retryMs = 30_000;
 const timeoutMs = 10_000;
 const longestBody = 2 ** 20;
 

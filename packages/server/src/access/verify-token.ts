@@ -36,7 +36,7 @@ export interface VerifiedToken {
 /** Signatures with a key that others may know, and nothing that a shared secret could make. */
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
 /** Clocks differ. */
-export const skewSeconds = 60;
+const skewSeconds = 60;
 
 export interface TokenVerifierParts {
   readonly issuers: readonly Issuer[];

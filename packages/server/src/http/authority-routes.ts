@@ -19,11 +19,12 @@ export async function authorityRoutes(
 ): Promise<void> {
   takeForms(app, bodies);
   app.setErrorHandler((error, request, reply) => {
-    // What is no refusal of the authority's is answered as everywhere.
-    if (!(error instanceof OAuthError)) throw error;
+    const refusal = asRefusal(error);
+    // What is a defect is answered, and logged, as everywhere.
+    if (refusal === undefined) throw error;
     const given = request.headers['client-request-id'];
     const correlationId = typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : undefined;
-    return send(reply, request, jsonAnswer(oauthErrorBody(error, correlationId, Date.now()), error.status));
+    return send(reply, request, jsonAnswer(oauthErrorBody(refusal, correlationId, Date.now()), refusal.status));
   });
 
   const serve = (
@@ -59,7 +60,19 @@ export async function authorityRoutes(
   serve('GET', '/msi/token', 'v1', authority.managedIdentity);
   serve('POST', '/msi/token', 'v1', authority.managedIdentity);
   const { instanceMetadata } = authority;
-  if (instanceMetadata !== undefined) serve('GET', '/metadata/identity/oauth2/token', 'v1', instanceMetadata);
+  if (instanceMetadata !== undefined) {
+    // *MSAL for JavaScript ends the path with a slash, MSAL for Python does not.*
+    for (const end of ['', '/']) serve('GET', `/metadata/identity/oauth2/token${end}`, 'v1', instanceMetadata);
+  }
+}
+
+/** A body that cannot be read, and a server that has too much to do, in the authority's words. */
+function asRefusal(error: unknown): OAuthError | undefined {
+  if (error instanceof OAuthError) return error;
+  const { status, statusCode = status, message } = error as { status?: number; statusCode?: number; message: string };
+  if (statusCode === 503) return new OAuthError('failed', message, { cause: error });
+  const isCallers = statusCode !== undefined && statusCode >= 400 && statusCode < 500;
+  return isCallers ? new OAuthError('malformed', message, { cause: error }) : undefined;
 }
 
 function takeForms(app: FastifyInstance, bodies: BodyWatch): void {

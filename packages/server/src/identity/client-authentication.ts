@@ -32,7 +32,7 @@ export async function findClient({ engine }: AuthorityParts, clientId: string): 
   if (name !== undefined) {
     return { appId: clientId.toLowerCase(), displayName: name, redirectUris: loopbackRedirects, objectId: undefined };
   }
-  const row = await findApplicationRow(engine, clientId);
+  const row = /^[\x21-\x7e]{1,100}$/.test(clientId) ? await findApplicationRow(engine, clientId) : undefined;
   if (row === undefined) throw unknownApplication(clientId);
   return clientOf(row, clientId);
 }
@@ -149,7 +149,7 @@ async function checkAssertion(
   await checkReplay(authority, use, Math.ceil(expiryTime) + skewSeconds * 1000);
 }
 
-export const assertionReuseMs = 30_000;
+const assertionReuseMs = 30_000;
 
 /**
  * An assertion that somebody has recorded is of no use later on. It may come again for a moment, and for another resource:

@@ -108,7 +108,10 @@ export function directoryHandlers({ engine, now, tenant, authenticator }: Direct
 
     async setPassword(input) {
       const invented = input.password === undefined ? inventPassword() : undefined;
-      const passwordHash = await hashPassword(checkPassword(input.password ?? invented ?? ''));
+      const password = checkPassword(input.password ?? invented ?? '');
+      // A hash is dear: nobody gets one for a user who is not there.
+      await engine.snapshot((db) => getNamed(db, input.object, ['User']));
+      const passwordHash = await hashPassword(password);
       await change(input.object, ['User'], async (tx, { object_id }) => {
         await updateObject(tx.db, object_id, { password_hash: passwordHash });
         await removeGrantsOf(tx.db, object_id);

@@ -10,6 +10,9 @@ export function fieldsOf(parameters: URLSearchParams): Fields {
   function get(name: string): string | undefined {
     const [value, ...others] = parameters.getAll(name);
     if (others.length > 0) throw new OAuthError('malformed', `The parameter '${name}' comes more than once.`);
+    // *PostgreSQL stores no NUL*, and nobody has one in a name.
+    if (value?.includes('\0') === true)
+      throw new OAuthError('malformed', `The parameter '${name}' holds a NUL character.`);
     return value === undefined || value === '' ? undefined : value;
   }
   return {

@@ -7,7 +7,7 @@ import type { Asked } from './scopes.ts';
 
 /** *Entra: an access token lives about an hour; a refresh token 90 days from its last use.* */
 export const accessTokenSeconds = 3_600;
-export const refreshTokenMs = 90 * 24 * 3_600_000;
+const refreshTokenMs = 90 * 24 * 3_600_000;
 
 /** How the client has shown that it is itself. *Entra: the claim appidacr.* */
 export type ClientProof = 'none' | 'secret' | 'certificate';

@@ -88,20 +88,6 @@ export function inventIdentitySecret(): string {
   return `lzm_${randomBytes(32).toString('base64url')}`;
 }
 
-/** The same for every server on a database: an id that follows from the tenant's. */
-export function managedIdentityIds(tenantId: string): { objectId: string; appId: string } {
-  return { objectId: derivedId(`managed identity ${tenantId}`), appId: derivedId(`managed application ${tenantId}`) };
-}
-
-/** *RFC 9562, version 8: a UUID of one's own making.* */
-function derivedId(text: string): string {
-  const bytes = createHash('sha256').update(text).digest().subarray(0, 16);
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = bytes.toString('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
-}
-
 function isSecret(given: string, wanted: string): boolean {
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(given), digest(wanted));

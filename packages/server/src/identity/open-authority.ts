@@ -5,12 +5,12 @@ import type { Engine } from '../database/engine.ts';
 import { authorityEndpoints, type AuthorityEndpoints } from './authority-endpoints.ts';
 import type { AuthorityParts } from './authority.ts';
 import type { TenantRow } from './directory-store.ts';
-import { inventIdentitySecret, managedIdentityIds } from './managed-identity.ts';
+import { inventIdentitySecret } from './managed-identity.ts';
 import { ownIssuer } from './own-issuer.ts';
 import { openSealedBox, type SealedBox } from './sealed-box.ts';
 import { ensureSecretFile } from './secret-file.ts';
 import { createSigningKeys } from './signing-keys.ts';
-import { openTenant } from './tenant.ts';
+import { managedIdentityIds, openTenant } from './tenant.ts';
 
 /** The built-in authority, opened: its endpoints, and itself as an issuer of access tokens. */
 export interface Authority {

@@ -1,11 +1,13 @@
 import { randomBytes, randomInt, scrypt, timingSafeEqual, type ScryptOptions } from 'node:crypto';
+import { MlflowError } from '@lazuli/contract';
 
 /**
  * Passwords are kept as scrypt hashes, each with its salt and its cost. A hash takes 32 MiB and a good part of a second of one
- * core, so only two are worked out at a time: a crowd that guesses waits, and the memory stays bounded.
+ * core, so only two are worked out at a time: a crowd that guesses waits, up to a limit, and the memory stays bounded.
  */
 const cost = { N: 2 ** 15, r: 8, p: 3, maxmem: 64 * 2 ** 20 } as const;
 const atOnce = 2;
+const longestQueue = 100;
 
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(16);
@@ -39,6 +41,9 @@ const waiting: (() => void)[] = [];
 let running = 0;
 
 async function derive(password: string, salt: Buffer, options: ScryptOptions): Promise<Buffer> {
+  if (waiting.length >= longestQueue) {
+    throw new MlflowError('TEMPORARILY_UNAVAILABLE', 'Too many passwords are being checked; try again in a moment.');
+  }
   if (running >= atOnce) await new Promise<void>((resolve) => waiting.push(resolve));
   running += 1;
   try {

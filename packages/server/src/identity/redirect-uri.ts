@@ -26,6 +26,7 @@ export function isRedirectAllowed(asked: string, registered: readonly string[]):
   const url = URL.parse(asked);
   // What the parser would repair is not what the browser was given.
   if (url === null || !isLoopback(url) || /[#\s\\@]/.test(asked)) return false;
+  if (!asked.startsWith(`http://${url.hostname}`)) return false;
   return registered.some((entry) => {
     const own = URL.parse(entry);
     if (own === null || !isLoopback(own) || own.hostname !== url.hostname) return false;

@@ -3,14 +3,14 @@ import type { AuthorityParts } from './authority.ts';
 import { findIdentity, findUserRow, type Identity } from './identities.ts';
 import { OAuthError } from './oauth-error.ts';
 import { isPassword } from './password.ts';
-import { lockFailures, putFailures, removeFailures, removeFailuresBefore } from './throttle-store.ts';
+import { lockFailures, updateFailures, removeFailures, removeFailuresBefore } from './throttle-store.ts';
 
 /**
  * A user name with a password. Every try counts as failed until it turns out right, so that many at once do not slip
  * through. After five, each one more blocks the name for twice as long, up to a quarter of an hour. Names that nobody has
  * are blocked alike, and all that is wrong is answered alike and in the same time: an answer tells nobody who is there.
  */
-export const triesBeforeBlock = 5;
+const triesBeforeBlock = 5;
 const longestBlockMs = 15 * 60_000;
 const forgottenMs = 24 * 3_600_000;
 
@@ -33,11 +33,11 @@ async function countTry({ engine, now }: AuthorityParts, subject: string): Promi
   const isBlocked = await engine.transaction(async (tx) => {
     await removeFailuresBefore(tx.db, time - forgottenMs);
     const present = await lockFailures(tx, subject);
-    if (present !== undefined && present.blocked_until > time && present.failures >= triesBeforeBlock) return true;
-    const failures = (present?.failures ?? 0) + 1;
+    if (present.blocked_until > time) return true;
+    const failures = present.failures + 1;
     const beyond = failures - triesBeforeBlock;
     const blockMs = beyond < 0 ? 0 : Math.min(longestBlockMs, 1_000 * 2 ** beyond);
-    await putFailures(tx.db, { subject, failures, blocked_until: time + blockMs });
+    await updateFailures(tx.db, { subject, failures, blocked_until: time + blockMs });
     return false;
   });
   if (isBlocked) {

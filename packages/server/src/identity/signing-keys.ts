@@ -19,14 +19,12 @@ export interface SigningKeys {
 }
 
 const day = 24 * 3_600_000;
-export const signingMs = 30 * day;
+const signingMs = 30 * day;
 const publishedAheadMs = day;
 /** Longer than any token lives. */
 const publishedAfterMs = 2 * day;
-/** What other servers on the database have added is looked for this often, */
+/** What other servers on the database have added is looked for this often. */
 const freshMs = 60_000;
-/** and because of a key that is not known no more often than this. */
-const unknownKeyMs = 1_000;
 
 interface Loaded {
   readonly time: number;
@@ -60,9 +58,9 @@ export function createSigningKeys({ engine, now, box }: SigningKeyParts): Signin
     return loaded;
   }
 
-  /** What is known, if it is not older than `maxAge`; several that ask share one question. */
-  async function known(maxAge: number): Promise<Loaded> {
-    if (loaded !== undefined && now() - loaded.time < maxAge) return loaded;
+  /** What is known, if it is fresh; several that ask share one question. */
+  async function known(): Promise<Loaded> {
+    if (loaded !== undefined && now() - loaded.time < freshMs) return loaded;
     loading ??= load().finally(() => (loading = undefined));
     return loading;
   }
@@ -107,7 +105,7 @@ export function createSigningKeys({ engine, now, box }: SigningKeyParts): Signin
   async function findCurrent(): Promise<{ keyId: string; key: KeyObject; activeFrom: number } | undefined> {
     const sealing = await box();
     const time = now();
-    for (const row of (await known(freshMs)).rows) {
+    for (const row of (await known()).rows) {
       if (row.active_from > time || row.active_from + signingMs <= time || row.sealed_under !== sealing.name) continue;
       const key = privateKeyOf(row, sealing);
       if (key !== undefined) return { keyId: row.key_id, key, activeFrom: row.active_from };
@@ -127,7 +125,7 @@ export function createSigningKeys({ engine, now, box }: SigningKeyParts): Signin
       const ends = activeFrom + signingMs;
       if (ends - publishedAheadMs <= now()) {
         const sealing = await box();
-        const { rows } = await known(freshMs);
+        const { rows } = await known();
         const hasSuccessor = rows.some((row) => row.active_from > activeFrom && row.sealed_under === sealing.name);
         if (!hasSuccessor) await makeOnce(ends);
       }
@@ -135,8 +133,8 @@ export function createSigningKeys({ engine, now, box }: SigningKeyParts): Signin
     },
 
     async published() {
-      if ((await known(freshMs)).rows.length === 0) await makeOnce(now());
-      return (await known(freshMs)).rows.map(({ key_id, public_jwk }) => ({
+      if ((await known()).rows.length === 0) await makeOnce(now());
+      return (await known()).rows.map(({ key_id, public_jwk }) => ({
         ...(JSON.parse(public_jwk) as JWK),
         use: 'sig',
         alg: 'RS256',
@@ -145,9 +143,10 @@ export function createSigningKeys({ engine, now, box }: SigningKeyParts): Signin
     },
 
     async find(keyId) {
-      const present = (await known(freshMs)).publicKeys.get(keyId);
+      const present = (await known()).publicKeys.get(keyId);
       if (present !== undefined) return present;
-      return (await known(unknownKeyMs)).publicKeys.get(keyId);
+      // Another server may have made it just now. A made up id costs a query, as a made up API token does.
+      return (await load()).publicKeys.get(keyId);
     },
   };
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { MlflowError } from '@lazuli/contract';
+import { derivedId } from '../access/derived-id.ts';
 import type { Engine } from '../database/engine.ts';
 import { findDefaultTenant, insertObject, insertTenant, type TenantRow } from './directory-store.ts';
-import { managedIdentityIds } from './managed-identity.ts';
 
 /** *RFC 6761: names under `localhost` are nobody else's.* */
 const defaultDomain = 'lazuli.localhost';
@@ -31,8 +31,13 @@ export async function openTenant(engine: Pick<Engine, 'transaction'>, now: () =>
   });
 }
 
+/** Of the tenant's managed identity: the same for every server on a database. */
+export function managedIdentityIds(tenantId: string): { readonly objectId: string; readonly appId: string } {
+  return { objectId: derivedId(tenantId, 'managed identity'), appId: derivedId(tenantId, 'managed application') };
+}
+
 /** *Entra: these names stand for whatever tenant the client turns out to be of; `adfs` skips instance discovery.* */
-const aliases = ['common', 'organizations', 'adfs'];
+const aliases = ['common', 'organizations', 'consumers', 'adfs'];
 
 /** Whether a path's tenant is this one: its id, its domain, or one of the names that stand for any. */
 export function isTenant({ tenant_id, domain }: TenantRow, name: string): boolean {

@@ -2,20 +2,18 @@ import type { Db, Transaction } from '../database/engine.ts';
 import type { SignInFailureTable } from '../database/schema.ts';
 
 /** The SQL of sign-ins that failed in a row. */
-export async function lockFailures(
-  { db, locked }: Transaction,
-  subject: string,
-): Promise<SignInFailureTable | undefined> {
-  return locked(db.selectFrom('sign_in_failures').selectAll().where('subject', '=', subject)).executeTakeFirst();
-}
-
-export async function putFailures(db: Db, row: SignInFailureTable): Promise<void> {
-  const { failures, blocked_until } = row;
+export async function lockFailures({ db, locked }: Transaction, subject: string): Promise<SignInFailureTable> {
+  // There has to be a row for others to wait for.
   await db
     .insertInto('sign_in_failures')
-    .values(row)
-    .onConflict((conflict) => conflict.column('subject').doUpdateSet({ failures, blocked_until }))
+    .values({ subject, failures: 0, blocked_until: 0 })
+    .onConflict((conflict) => conflict.column('subject').doNothing())
     .execute();
+  return locked(db.selectFrom('sign_in_failures').selectAll().where('subject', '=', subject)).executeTakeFirstOrThrow();
+}
+
+export async function updateFailures(db: Db, { subject, ...change }: SignInFailureTable): Promise<void> {
+  await db.updateTable('sign_in_failures').set(change).where('subject', '=', subject).execute();
 }
 
 export async function removeFailures(db: Db, subject: string): Promise<void> {

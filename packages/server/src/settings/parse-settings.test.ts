@@ -24,6 +24,10 @@ describe('settings', () => {
       allowedHosts: [],
       staticPrefix: '',
       auth: 'none',
+      oidcIssuers: [],
+      tokenAudiences: [],
+      encryptionKeyFile: '/home/ann/lazuli-data/identity/encryption.key',
+      imds: 'off',
       database: { kind: 'sqlite', path: '/home/ann/lazuli-data/lazuli.db' },
       databasePoolSize: 10,
       workers: 1,
@@ -60,6 +64,27 @@ describe('settings', () => {
       expect(parse({ flags: without(name), file: `${name}: ${JSON.stringify(text)}` })).toEqual(byOption);
     },
   );
+
+  test('name issuers by https, and of Entra ID each tenant by its id', () => {
+    const issuers = (text: string) => parse({ flags: { 'oidc-issuer': text } }).oidcIssuers;
+    expect(issuers('http://127.0.0.1:8080, https://sso.example.org/')).toEqual([
+      'http://127.0.0.1:8080',
+      'https://sso.example.org/',
+    ]);
+    const wrong = [
+      'http://sso.example.org',
+      'sso.example.org',
+      'https://u:p@sso.example.org',
+      'https://sso.example.org?x=1',
+      'https://a.b,',
+    ];
+    for (const text of wrong)
+      expect(mistakesOf({ flags: { 'oidc-issuer': text } })[0]).toContain('is not an https URL');
+    for (const tenant of ['common', 'organizations', 'consumers', 'example.org', '']) {
+      const text = `https://login.microsoftonline.com/${tenant}/v2.0`;
+      expect(mistakesOf({ flags: { 'oidc-issuer': text } })[0]).toContain('each tenant is named by its id');
+    }
+  });
 
   test('are named in the environment as MLflow names them', () => {
     expect(settingDefinitions.flatMap(variablesOf).filter((name) => name.startsWith('MLFLOW_'))).toEqual([
@@ -359,6 +384,11 @@ const samples: Readonly<Record<string, string>> = {
   'allowed-hosts': 'a.example.org,*.b.example.org:5000',
   'static-prefix': '/mlflow',
   auth: 'token',
+  'oidc-issuer':
+    'https://sso.example.org/realms/lab,https://login.microsoftonline.com/5b1e4f0c-0000-4000-8000-000000000001/v2.0',
+  'token-audience': 'api://lazuli,https://lab.example.org',
+  'encryption-key-file': './keys/lazuli.key',
+  imds: 'on',
   'backend-store-uri': 'sqlite:///mlflow.db',
   'database-url': 'postgres://ann:secret@db.example.org/lazuli',
   'database-pool-size': '20',

@@ -83,6 +83,36 @@ test(
 );
 
 /** The first token of a server can only be made where no server runs yet. */
+onTwoSides(
+  'an access token of one side is good on the other at once, until either disables whom it names',
+  async ({ both: [first, second] }) => {
+    const experiment = '/api/2.0/mlflow/experiments/get?experiment_id=0';
+    await repeat(async (_, index) => {
+      const [a, b] = index % 2 === 0 ? [first, second] : [second, first];
+      const { object } = await a.client.directory.createServicePrincipal({ display_name: `robot ${index}` });
+      const { secret } = await b.client.directory.createSecret({ object: object.object_id });
+      const form = {
+        grant_type: 'client_credentials',
+        client_id: object.app_id ?? '',
+        client_secret: secret,
+        scope: 'https://management.azure.com/.default',
+      };
+      const answer = await a.request('POST', '/adfs/oauth2/v2.0/token', new URLSearchParams(form).toString(), {
+        'content-type': 'application/x-www-form-urlencoded',
+      });
+      const { access_token } = answer.json as { access_token: string };
+      const ask = async (side: typeof a) =>
+        (await side.request('GET', experiment, undefined, { authorization: `Bearer ${access_token}` })).status;
+      expect([await ask(b), await ask(a)]).toEqual([200, 200]);
+      await a.client.directory.updateDirectoryObject({ object: object.object_id, disabled: true });
+      expect([await ask(b), await ask(a)]).toEqual([401, 401]);
+      await b.client.directory.updateDirectoryObject({ object: object.object_id, disabled: false });
+      expect([await ask(a), await ask(b)]).toEqual([200, 200]);
+    }, few);
+  },
+  { flags: { 'public-url': 'https://lazuli.example.org' } },
+);
+
 async function ownersSecret(dataDir: string): Promise<string> {
   const database =
     inject('engine') === 'postgres' ? { 'database-url': await databaseOnSharedPostgres(dataDir) } : undefined;

@@ -92,10 +92,12 @@ export async function openSignIn(server: TestServer, query: URLSearchParams) {
 /** The hidden fields and the cookie of a page. */
 export function formOf({ text, headers }: TestResponse): { fields: Record<string, string>; cookie: string } {
   const fields: Record<string, string> = {};
+  const { 'set-cookie': set } = headers;
+  const cookie = typeof set === 'string' ? set : '';
   for (const [, name = '', value = ''] of text.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)">/g)) {
     fields[name] = value.replaceAll('&amp;', '&').replaceAll('&quot;', '"').replaceAll('&#39;', "'");
   }
-  return { fields, cookie: String(headers['set-cookie'] ?? '').split(';')[0] ?? '' };
+  return { fields, cookie: cookie.split(';')[0] ?? '' };
 }
 
 /** Signs in by the page and gives the code that the client receives. */

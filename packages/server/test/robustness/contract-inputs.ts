@@ -26,6 +26,12 @@ export interface LiveNames {
   readonly modelIds: readonly string[];
   /** Each has the versions 1 and 2, and the alias champion. */
   readonly modelNames: readonly string[];
+  /** A user and a service principal. */
+  readonly objectNames: readonly string[];
+  readonly groupNames: readonly string[];
+  readonly credentialIds: readonly string[];
+  /** PEM. */
+  readonly certificate: string;
 }
 
 interface Schema {
@@ -119,6 +125,21 @@ function rightValue(name: string, schema: Schema, live: Live): fc.Arbitrary<unkn
       return fc.constantFrom(...keys);
     case 'token_id':
       return fc.constantFrom(...live.tokenIds);
+    case 'object':
+    case 'member':
+      return fc.constantFrom(...live.objectNames);
+    case 'group':
+      return fc.constantFrom(...live.groupNames);
+    case 'credential_id':
+      return fc.constantFrom(...live.credentialIds);
+    case 'certificate':
+      return fc.constant(live.certificate);
+    case 'user_name':
+      return fc.uuid().map((id) => `${id}@example.org`);
+    case 'password':
+      return fc.constant('a password of the fuzzer');
+    case 'redirect_uris':
+      return fc.constantFrom('https://app.example.org/back', 'http://localhost');
     case 'model_id':
       return fc.constantFrom('', 'm-1', ...live.modelIds, ...live.modelIds);
     case 'tag_key':

@@ -56,6 +56,10 @@ describe('a field in both spellings', () => {
         source: 's3://bucket/x',
         stage: 'None',
         path: 'x',
+        object: 'o',
+        user_name: 'ann@example.org',
+        display_name: 'd',
+        certificate: 'c',
       };
       const both = { ...needed, [name]: mine.run_id, [camel]: other.run_id };
       const answer =
