@@ -51,6 +51,16 @@ const entries: readonly CommandEntry[] = [
     load: async () => (await import('./commands/ad.ts')).describeAd,
   },
   {
+    name: 'role',
+    summary: 'Roles: what they allow, and who holds which on what',
+    load: async () => (await import('./commands/role.ts')).describeRole,
+  },
+  {
+    name: 'workspace',
+    summary: 'Create, list, show, update and delete workspaces',
+    load: async () => (await import('./commands/workspace.ts')).describeWorkspace,
+  },
+  {
     name: 'db',
     summary: 'Look at the database, bring it up to date, back it up',
     load: async () => (await import('./commands/db.ts')).describeDb,

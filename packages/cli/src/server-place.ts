@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import type { Client } from '@lazuli/client';
+import type { Client, TransportOptions } from '@lazuli/client';
 import type { Settings } from '@lazuli/server';
 import type { Command } from 'commander';
-import { connect, defaultUrl } from './connection.ts';
+import { connect, connectionOf, defaultUrl } from './connection.ts';
 import { settingsOfPlace, withPlaceOptions, type DatabasePlace } from './database-place.ts';
 import { CommandError } from './output.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -26,7 +26,7 @@ export type Calls<Group> = {
 export interface Place<Part> {
   /** Whether a database that is not there is made, or is a mistake. */
   readonly database: 'make' | 'read';
-  readonly ofServer: (client: Client) => Part;
+  readonly ofServer: (client: Client, connection: TransportOptions) => Part;
   readonly ofDatabase: (settings: Settings) => Promise<Part & { close(): Promise<void> }>;
 }
 
@@ -47,7 +47,10 @@ export async function withPlace<Part, Result>(
     throw new CommandError(2, 'Either --url for a running server, or --data-dir for one that does not run.');
   }
   try {
-    if (offline === undefined) return await work(place.ofServer(connect(options, surroundings)));
+    if (offline === undefined) {
+      const connection = connectionOf(options, surroundings);
+      return await work(place.ofServer(connect(options, surroundings), connection));
+    }
     const part = await openDatabase(options, surroundings, place);
     try {
       return await work(part);

@@ -74,7 +74,7 @@ describe('lazuli token', () => {
     ]);
     expect(role).toMatchObject({
       status: 2,
-      stderr: 'lazuli: --role: "Admin" must be one of Owner, Contributor, Reader\n',
+      stderr: expect.stringContaining('--role: "Admin" must be one of Owner, Contributor, Reader') as string,
     });
     expect(time).toMatchObject({ status: 2, stderr: expect.stringContaining('"soon" must be a number of') as string });
     expect(place).toMatchObject({ status: 2, stderr: expect.stringContaining('Either --url') as string });

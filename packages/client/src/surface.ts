@@ -45,3 +45,5 @@ export { dualTracking } from './dual-tracking/dual-tracking.ts';
 export type { DualStore, DualTracking, DualTrackingOptions } from './dual-tracking/dual-tracking.ts';
 export { experimentNameIn } from './dual-tracking/experiment-names.ts';
 export type { OnSecondaryFailure } from './dual-tracking/follower.ts';
+export { createResourceManager } from './resource-manager.ts';
+export type { ResourceManager } from './resource-manager.ts';

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
+import { errorFromResponse } from '@lazuli/contract';
 import type { FastifyInstance } from 'fastify';
 import { pino, type Logger } from 'pino';
 import { createRevival } from './access/acting-for.ts';
@@ -249,7 +250,6 @@ export async function createServer(settings: Settings, options: ServerOptions = 
 
     const { app, listenerFor } = await createApp({
       arm,
-      authorizationUri: () => `${authorityUrl()}/${tenant.tenant_id}`,
       handlers: {
         experiments,
         runs,
@@ -424,6 +424,29 @@ export function openTokens(settings: Settings): Promise<OfflineTokens> {
 /** The directory of a data directory on which no server runs, or of a PostgreSQL database. */
 export function openDirectory(settings: Settings): Promise<OfflineDirectory> {
   return openOfflineDirectory(() => openEngine(settings), Date.now);
+}
+
+/** Azure Resource Manager of a database, by whoever can open it: a server that listens to nobody else. */
+export interface OfflineResourceManager {
+  send(method: string, pathAndQuery: string, body?: unknown): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+export async function openResourceManager(settings: Settings): Promise<OfflineResourceManager> {
+  const server = await createServer({ ...settings, auth: 'none', logLevel: 'silent', staticPrefix: '' });
+  return {
+    async send(method, pathAndQuery, body) {
+      const response = await server.app.inject({
+        method: method as 'GET',
+        url: `${pathAndQuery}${pathAndQuery.includes('?') ? '&' : '?'}api-version=2024-10-01`,
+        headers: { host: '127.0.0.1' },
+        ...(body === undefined ? {} : { payload: body }),
+      });
+      if (response.statusCode >= 300) throw errorFromResponse(response.statusCode, response.body);
+      return response.body === '' ? undefined : (JSON.parse(response.body) as unknown);
+    },
+    close: () => server.close(),
+  };
 }
 
 /** What the database is, whether or not servers use it; changes nothing. */

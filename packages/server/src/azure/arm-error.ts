@@ -1,4 +1,5 @@
 import { MlflowError } from '@lazuli/contract';
+import { refusalOf } from '../access/refused-token.ts';
 
 /** A failure in the words of Azure Resource Manager: `{"error": {"code", "message"}}`, by whose code clients choose. */
 export class ArmError extends Error {
@@ -27,7 +28,6 @@ export function resourceNotFound(id: string): ArmError {
 
 const codes: Readonly<Record<number, string>> = {
   400: 'BadRequest',
-  401: 'InvalidAuthenticationToken',
   403: 'AuthorizationFailed',
   404: 'ResourceNotFound',
   405: 'MethodNotAllowed',
@@ -37,13 +37,20 @@ const codes: Readonly<Record<number, string>> = {
   503: 'ServiceUnavailable',
 };
 
+/** *Azure tells a token that has expired from one that was never good.* */
+const refusalCodes = {
+  missing: 'AuthenticationFailed',
+  invalid: 'InvalidAuthenticationToken',
+  expired: 'ExpiredAuthenticationToken',
+} as const;
+
 /** What other rooms threw, in ARM's words; undefined for what is a defect of the server. */
 export function armErrorOf(thrown: unknown): ArmError | undefined {
   if (thrown instanceof ArmError) return thrown;
   if (!(thrown instanceof MlflowError)) return undefined;
   const { status, message } = thrown;
-  // *Azure tells a token that has expired from one that was never good.*
-  if (status === 401 && /expired/i.test(message)) return new ArmError(401, 'ExpiredAuthenticationToken', message);
+  const refused = refusalOf(thrown);
+  if (refused !== undefined) return new ArmError(status, refusalCodes[refused.reason], message);
   const code = codes[status];
   return code === undefined ? undefined : new ArmError(status, code, message);
 }

@@ -53,8 +53,6 @@ export interface AppParts {
   readonly showLocations: ShowAnswer;
   readonly transfers: ArtifactTransfers;
   readonly arm: ArmService;
-  /** The authority that gives tokens for this server. */
-  readonly authorizationUri: () => string;
   readonly authority: AuthorityEndpoints;
   readonly blobs: BlobTransfers;
   readonly authenticator: Authenticator;

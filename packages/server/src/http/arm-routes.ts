@@ -16,8 +16,6 @@ export interface ArmRouteOptions {
   readonly admission: Pick<Admission, 'identify'>;
   readonly bodies: BodyWatch;
   readonly staticPrefix: string;
-  /** The authority that gives tokens for this server, for the answer to who has none. */
-  readonly authorizationUri: () => string;
 }
 
 declare module 'fastify' {
@@ -40,7 +38,7 @@ export async function armRoutes(app: FastifyInstance, options: ArmRouteOptions):
   const { arm, admission, staticPrefix } = options;
   takeJsonText(app, options.bodies);
   app.decorateRequest('armRoute', undefined);
-  app.setErrorHandler((error, request, reply) => sendArmError(error, request, reply, options));
+  app.setErrorHandler(sendArmError);
 
   async function admit(request: FastifyRequest): Promise<void> {
     const { pathname, searchParams } = urlOf(request, staticPrefix);
@@ -106,31 +104,21 @@ function urlOf(
   };
 }
 
-function sendArmError(
-  thrown: unknown,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { authorizationUri }: ArmRouteOptions,
-): FastifyReply {
-  const known = armErrorOf(thrown);
-  // The log has what is a defect, the answer its number.
-  const { status, body } = answerToError(thrown, request.id, { logger: request.log, address: undefined });
-  const error = known ?? new ArmError(status, status < 500 ? 'BadRequest' : 'InternalServerError', messageIn(body));
-  const isUnknown = error.status === 401;
-  const code = isUnknown && request.headers.authorization === undefined ? 'AuthenticationFailed' : error.code;
-  if (isUnknown) {
-    reply.header(
-      'www-authenticate',
-      `Bearer authorization_uri="${authorizationUri()}", error="invalid_token", error_description="${error.message.replaceAll(/["\\]/g, '')}"`,
-    );
-  }
+function sendArmError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { status, headers, error } = armAnswerTo(thrown, request);
   return reply
-    .code(error.status)
-    .headers({ 'x-ms-failure-cause': 'gateway', 'x-ms-request-id': request.id })
+    .code(status)
+    .headers({ ...headers, 'x-ms-failure-cause': 'gateway', 'x-ms-request-id': request.id })
     .type('application/json; charset=utf-8')
-    .send(JSON.stringify({ error: { code, message: error.message } }));
+    .send(JSON.stringify(error));
 }
 
-function messageIn(body: string): string {
-  return (JSON.parse(body) as { message: string }).message;
+/** What is no word of ARM's is answered as everywhere, and logged there where it is a defect; its shape alone is ARM's. */
+function armAnswerTo(thrown: unknown, { id, log }: FastifyRequest) {
+  if (thrown instanceof ArmError) return { status: thrown.status, headers: {}, error: thrown };
+  const { status, headers, body } = answerToError(thrown, id, { logger: log, address: undefined });
+  const { message } = JSON.parse(body) as { message: string };
+  const error =
+    armErrorOf(thrown) ?? new ArmError(status, status < 500 ? 'BadRequest' : 'InternalServerError', message);
+  return { status, headers, error };
 }

@@ -204,9 +204,7 @@ describe('what is asked without signing in', () => {
   test('is nothing else: 401 with the authority to ask', async () => {
     const none = await arm.as('')('GET', '/subscriptions');
     expect(none).toMatchObject({ status: 401, json: { error: { code: 'AuthenticationFailed' } } });
-    expect(none.headers['www-authenticate']).toMatch(
-      /^Bearer authorization_uri="https:\/\/lazuli\.test\/[0-9a-f-]{36}"/,
-    );
+    expect(none.headers['www-authenticate']).toMatch(/^Bearer realm=/);
     const wrong = await arm.as(`lzl_${'x'.repeat(43)}`)('GET', defaultWorkspace);
     expect(wrong).toMatchObject({ status: 401, json: { error: { code: 'InvalidAuthenticationToken' } } });
   });

@@ -1,0 +1,38 @@
+import type { ResourceManager } from '@lazuli/client';
+import type { Place } from './server-place.ts';
+
+/** What the commands about roles and workspaces speak with, of a running server or of a database. */
+export interface Resources {
+  send: ResourceManager;
+}
+
+export function resourcesOf(database: 'make' | 'read'): Place<Resources> {
+  return {
+    database,
+    ofServer: (_client, connection) => ({
+      async send(method, path, body) {
+        const { createResourceManager } = await import('@lazuli/client');
+        return createResourceManager(connection)(method, path, body);
+      },
+    }),
+    ofDatabase: async (settings) => (await import('@lazuli/server')).openResourceManager(settings),
+  };
+}
+
+/** The elements of a list, page after page. */
+export async function listAll<Item>({ send }: Resources, path: string): Promise<Item[]> {
+  const items: Item[] = [];
+  let next: string | undefined = path;
+  while (next !== undefined) {
+    const page = (await send('GET', next)) as { readonly value: readonly Item[]; readonly nextLink?: string };
+    items.push(...page.value);
+    next = page.nextLink === undefined ? undefined : nextPath(path, page.nextLink);
+  }
+  return items;
+}
+
+/** The link is on the public origin, which may be another than the one that was asked. */
+function nextPath(path: string, nextLink: string): string {
+  const skip = new URL(nextLink).searchParams.get('$skip') ?? '';
+  return `${path}${path.includes('?') ? '&' : '?'}$skip=${encodeURIComponent(skip)}`;
+}

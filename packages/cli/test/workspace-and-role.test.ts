@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { aFolder, lazuli, serving } from './lazuli-process.ts';
+import { run } from './run-command.ts';
+
+const subscription = 'a3b1c2d4-0000-4000-8000-000000000009';
+
+describe('lazuli workspace', () => {
+  test('creates, shows, lists, changes and deletes workspaces of a data directory', { timeout: 60_000 }, async () => {
+    using folder = aFolder();
+    const workspace = (...args: string[]) =>
+      run(['workspace', ...args, '--data-dir', 'data'], {
+        cwd: folder.path,
+        env: { LAZULI_PUBLIC_URL: 'https://ml.example.org' },
+      });
+    const there = ['--subscription', subscription, '--resource-group', 'team'];
+    const id = `/subscriptions/${subscription}/resourceGroups/team/providers/Microsoft.MachineLearningServices/workspaces/vision`;
+    const uri = `azureml://ml.example.org/mlflow/v1.0${id}`;
+    const made = await workspace('create', 'vision', ...there, '--location', 'eastus', '--tags', 'owner=ann', 'a=b=c');
+    expect(made).toMatchObject({ status: 0, stdout: `${uri}\n` });
+    expect(await workspace('create', 'vision', ...there)).toMatchObject({ status: 1, stdout: '' });
+
+    expect((await workspace('show', 'vision', ...there, '--query', 'mlflow_tracking_uri')).stdout).toBe(`"${uri}"\n`);
+    expect((await workspace('show', 'vision', ...there, '--query', 'nothing')).stderr).toContain(
+      'must be one of id, name',
+    );
+    await workspace('update', 'vision', ...there, '--description', 'Pictures', '--tags', 'owner=bob');
+    expect(JSON.parse((await workspace('show', 'vision', ...there)).stdout)).toMatchObject({
+      id,
+      location: 'eastus',
+      description: 'Pictures',
+      tags: { owner: 'bob' },
+      subscription_id: subscription,
+      resource_group: 'team',
+    });
+    await workspace('config', 'vision', ...there, '--file', 'here.json');
+    expect(JSON.parse(readFileSync(join(folder.path, 'here.json'), 'utf8'))).toEqual({
+      subscription_id: subscription,
+      resource_group: 'team',
+      workspace_name: 'vision',
+    });
+    const listed = JSON.parse((await workspace('list', '--json')).stdout) as { name: string }[];
+    expect(listed.map(({ name }) => name).toSorted()).toEqual(['default', 'vision']);
+    expect((await workspace('list', '--resource-group', 'team')).stdout).toMatch(
+      /^WORKSPACE .*\nvision +team +a3b1c2d4.* owner=bob\n$/,
+    );
+
+    const guarded = await workspace('create', 'guarded', '--private-link', '--location', 'eastus');
+    expect(guarded.stdout).toMatch(/^azureml:\/\/[0-9a-f-]{36}\.workspace\.eastus\.api\.ml\.example\.org\//);
+
+    expect(await workspace('delete', 'vision', ...there)).toMatchObject({ status: 0, stdout: '' });
+    expect(await workspace('delete', 'vision', ...there)).toMatchObject({ status: 1 });
+    expect((await workspace('show', 'vision', ...there)).stderr).toContain('was not found');
+  });
+});
+
+describe('lazuli role', () => {
+  test('gives roles to a token of a running server, lists them and takes them away', { timeout: 60_000 }, async () => {
+    using folder = aFolder();
+    const cwd = folder.path;
+    const first = await lazuli(['token', 'create', '--data-dir', 'data', '--role', 'Owner'], { cwd });
+    const env = { LAZULI_TOKEN: first.stdout.trim() };
+    await using server = await serving(['--data-dir', 'data', '--auth', 'token'], { cwd });
+    const at = ['--url', server.url];
+    const role = (...args: string[]) => run(['role', ...args, ...at], { cwd, env });
+    await run(['workspace', 'create', 'elsewhere', ...at], { cwd, env });
+    const made = await run(
+      ['token', 'create', ...at, '--role', 'Reader', '--workspace', 'elsewhere', '--principal', 'ci'],
+      { cwd, env },
+    );
+    const tokens = JSON.parse((await run(['token', 'list', '--json', ...at], { cwd, env })).stdout) as {
+      token_id: string;
+      principal: string;
+    }[];
+    const ci = tokens.find(({ principal }) => principal === 'ci')?.token_id ?? '';
+    const logging = async () => {
+      const answer = await fetch(`${server.url}/api/2.0/mlflow/experiments/create`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${made.stdout.trim()}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ name: randomUUID() }),
+      });
+      return answer.status;
+    };
+    expect(await logging()).toBe(403);
+
+    const actions = ['--actions', 'Microsoft.MachineLearningServices/workspaces/experiments/*'];
+    const defined = await role('definition', 'create', 'Tracking', ...actions);
+    expect(defined.stdout).toMatch(/^[0-9a-f-]{36}\n$/);
+    expect((await role('definition', 'create', 'Tracking', ...actions)).stdout).toBe(defined.stdout);
+    expect((await role('definition', 'list')).stdout).toMatch(/Tracking +CustomRole/);
+
+    const scope = '/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/lazuli';
+    const assigned = await role('assignment', 'create', '--assignee', ci, '--role', 'Tracking', '--scope', scope);
+    expect(assigned).toMatchObject({ status: 0 });
+    expect(assigned.stderr).toContain(`${ci} is Tracking on ${scope}`);
+    expect(await logging()).toBe(200);
+    const listed = await role('assignment', 'list', '--assignee', ci);
+    expect(listed.stdout).toMatch(new RegExp(`Tracking +${ci} +ServicePrincipal +${scope}`));
+    const again = await role('assignment', 'create', '--assignee', ci, '--role', 'Tracking', '--scope', scope);
+    expect(again).toMatchObject({ status: 1, stderr: 'lazuli: The role assignment already exists.\n' });
+    const [, name = ''] = /\n([0-9a-f-]{36})/.exec(listed.stdout) ?? [];
+    expect(await role('assignment', 'delete', name)).toMatchObject({ status: 0 });
+    expect(await logging()).toBe(403);
+    expect((await role('assignment', 'delete', name)).stderr).toContain('There is no role assignment');
+    expect((await role('assignment', 'create', '--assignee', ci, '--role', 'Nothing')).stderr).toContain(
+      'no role "Nothing"',
+    );
+  });
+});
