@@ -26,6 +26,7 @@ import { endpointsPage } from './reference/endpoints-page.ts';
 import { errorsPage } from './reference/errors-page.ts';
 import { importDrawing } from './reference/import-drawing.ts';
 import { limitsPage } from './reference/limits-page.ts';
+import { rolesPage } from './reference/roles-page.ts';
 import { settingsPage } from './reference/settings-page.ts';
 
 /**
@@ -57,6 +58,7 @@ const files: Readonly<Record<string, string>> = {
   'docs/reference/settings.md': settingsPage(),
   'docs/reference/limits.md': limitsPage(),
   'docs/reference/compatibility.md': compatibilityPage(root),
+  'docs/reference/roles.md': rolesPage(),
   'docs/reference/attacks.md': attacksPage(root),
   'ARCHITECTURE.md': withDrawing(present('ARCHITECTURE.md') ?? '', await importDrawing(root)),
 };

@@ -439,8 +439,8 @@ export async function openResourceManager(settings: Settings): Promise<OfflineRe
       const response = await server.app.inject({
         method: method as 'GET',
         url: `${pathAndQuery}${pathAndQuery.includes('?') ? '&' : '?'}api-version=2024-10-01`,
-        headers: { host: '127.0.0.1' },
-        ...(body === undefined ? {} : { payload: body }),
+        headers: { host: '127.0.0.1', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
       });
       if (response.statusCode >= 300) throw errorFromResponse(response.statusCode, response.body);
       return response.body === '' ? undefined : (JSON.parse(response.body) as unknown);

@@ -5,6 +5,7 @@ import { findWorkspaceAt } from '../workspaces/workspace-store.ts';
 import { armAssetRoutes, type ArmAssetParts } from './arm-assets.ts';
 import { armAuthorizationRoutes } from './arm-authorization.ts';
 import { armDeploymentRoutes } from './arm-deployments.ts';
+import type { ArmRoute } from './arm-route.ts';
 import { createArmService, type ArmService } from './arm-service.ts';
 import { armSubscriptionRoutes } from './arm-subscriptions.ts';
 import { armWorkspaceRoutes } from './arm-workspaces.ts';
@@ -20,18 +21,22 @@ export interface ArmRoom extends ArmAssetParts {
 
 export function openArm(room: ArmRoom): ArmService {
   const { engine, decider, surroundings } = room;
-  const origin = () => surroundings().origin;
   return createArmService({
-    routes: [
-      ...cloudMetadataRoutes(origin),
-      ...armSubscriptionRoutes(room),
-      ...armWorkspaceRoutes(room),
-      ...armAssetRoutes(room),
-      ...armDeploymentRoutes(room),
-      ...armAuthorizationRoutes(room),
-    ],
+    routes: armRoutes(room),
     decider,
-    origin,
+    origin: () => surroundings().origin,
     findWorkspaceId: async (place) => (await findWorkspaceAt(engine.db, place))?.workspace_id,
   });
+}
+
+/** Nothing of the room is used before a route answers. */
+export function armRoutes(room: ArmRoom): ArmRoute[] {
+  return [
+    ...cloudMetadataRoutes(() => room.surroundings().origin),
+    ...armSubscriptionRoutes(room),
+    ...armWorkspaceRoutes(room),
+    ...armAssetRoutes(room),
+    ...armDeploymentRoutes(room),
+    ...armAuthorizationRoutes(room),
+  ];
 }
