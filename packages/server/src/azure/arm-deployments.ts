@@ -54,7 +54,7 @@ async function deploy(parts: ArmDeploymentParts, call: ArmCall) {
   const place = { subscriptionId: s, resourceGroup: g, name };
   const id = workspaceScope(place);
   if (!parts.decider.may(call.principal, workspaceWrite, { id })) throw forbidden(call.principal, workspaceWrite, id);
-  await putWorkspace(parts, place, workspaceOf(value), call.principal);
+  await putWorkspace(parts, place, workspaceOf(value, s), call.principal);
   const body = JSON.stringify({
     id: call.scope,
     name: call.params['d'],
@@ -80,7 +80,7 @@ async function deploy(parts: ArmDeploymentParts, call: ArmCall) {
 }
 
 /** The workspace that the parameters describe, as a PUT of it would. */
-function workspaceOf(value: (name: string) => unknown): Fields {
+function workspaceOf(value: (name: string) => unknown, subscriptionId: string): Fields {
   const named = (names: readonly string[]): Fields =>
     Object.fromEntries(names.flatMap((name) => (value(name) === undefined ? [] : [[name, value(name)]])));
   const identity = value('identity') ?? value('identityType');
@@ -96,14 +96,14 @@ function workspaceOf(value: (name: string) => unknown): Fields {
         'imageBuildCompute',
         'primaryUserAssignedIdentity',
       ]),
-      ...resourceIds(value),
+      ...resourceIds(value, subscriptionId),
       ...(value('confidential_data') === 'true' ? { hbiWorkspace: true } : {}),
     },
   };
 }
 
-/** The resources beside a workspace: this server has none, and gives back the ids that clients want to see. */
-function resourceIds(value: (name: string) => unknown): Fields {
+/** The ids of resources that the client names as its own: clients want to see them again. New ones are not made here. */
+function resourceIds(value: (name: string) => unknown, subscriptionId: string): Fields {
   const besides = [
     ['storageAccount', 'Microsoft.Storage/storageAccounts'],
     ['keyVault', 'Microsoft.KeyVault/vaults'],
@@ -112,10 +112,10 @@ function resourceIds(value: (name: string) => unknown): Fields {
   ] as const;
   return Object.fromEntries(
     besides.flatMap(([property, type]) => {
-      const name = textOf(value(`${property}Name`), `parameters.${property}Name`);
-      const group = textOf(value(`${property}ResourceGroupName`), `parameters.${property}ResourceGroupName`);
-      if (name === undefined || name === '' || group === undefined) return [];
-      return [[property, `/resourceGroups/${group}/providers/${type}/${name}`]];
+      const text = (what: string) => textOf(value(`${property}${what}`), `parameters.${property}${what}`);
+      const [option, name, group] = [text('Option'), text('Name'), text('ResourceGroupName')];
+      if (option !== 'existing' || name === undefined || group === undefined) return [];
+      return [[property, `/subscriptions/${subscriptionId}/resourceGroups/${group}/providers/${type}/${name}`]];
     }),
   );
 }
@@ -130,6 +130,9 @@ const companions: readonly string[] = [
   'microsoft.insights/components',
   'microsoft.operationalinsights/workspaces',
   'microsoft.containerregistry/registries',
+  'microsoft.network/virtualnetworks',
+  'microsoft.network/privateendpoints',
+  'microsoft.managedidentity/userassignedidentities',
   'microsoft.resources/deployments',
   'microsoft.authorization/roleassignments',
 ];
