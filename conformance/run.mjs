@@ -22,7 +22,8 @@ const clients = {
   python2: (url, temporary) => pythonSuites('python2', 'python2', url, temporary, ['--ignore=test_training.py']),
   skinny: (url, temporary) => pythonSuites('skinny', 'skinny', url, temporary, ['--ignore=test_training.py']),
   java: javaSuites,
-  identity: identitySuites,
+  identity: (_url, temporary) => azureSuites('identity', temporary),
+  management: (_url, temporary) => azureSuites('management', temporary),
   training: (url, temporary) => pythonSuites('training', 'python3', url, temporary, ['test_training.py']),
 };
 
@@ -52,12 +53,12 @@ async function javaSuites(url, temporary) {
   return { program: 'java', args, cwd: temporary, path: [dirname(python)] };
 }
 
-/** Microsoft's credentials speak TLS only, and to an authority: this client starts a server of its own. */
-async function identitySuites(_url, temporary) {
-  const python = await pythonEnvironment('identity');
+/** Azure's clients speak TLS only, and to an authority: they start a server of their own. */
+async function azureSuites(name, temporary) {
+  const python = await pythonEnvironment(name);
   const node = join(here, '..', 'node_modules', '.bin', 'node');
-  const args = ['--conditions=lazuli', join(here, 'identity', 'run.ts'), python, temporary];
-  return { program: node, args, cwd: join(here, 'identity'), path: [] };
+  const args = ['--conditions=lazuli', join(here, name, 'run.ts'), python, temporary];
+  return { program: node, args, cwd: join(here, name), path: [] };
 }
 
 /** The clients get nothing of the caller's MLflow settings; they fail early, and they tell nobody that they ran. */

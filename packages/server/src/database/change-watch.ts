@@ -1,7 +1,7 @@
 import type { Engine, SetSelect, Transaction } from './engine.ts';
 
 /**
- * Keeps what several processes have in memory about workspaces and API tokens from getting old. Whoever changes them counts
+ * Keeps what several processes have in memory about workspaces, roles and API tokens from getting old. Whoever changes them counts
  * the change in the same transaction; whoever is about to use what it remembers asks for the count first. One question
  * serves all requests that were waiting when it was sent, so under load it costs next to nothing.
  */
@@ -10,7 +10,7 @@ export interface ChangeWatch {
   catchUp(): Promise<void> | undefined;
 }
 
-/** Counts a change of a workspace or an API token. To be the last statement of its transaction, because others wait for it. */
+/** Counts a change of a workspace, a role or an API token. To be the last statement of its transaction, because others wait for it. */
 export async function countChange({ db }: Transaction): Promise<void> {
   await db
     .updateTable('change_counts')
