@@ -108,4 +108,26 @@ describe('lazuli role', () => {
       'no role "Nothing"',
     );
   });
+
+  test('gives a new service principal its role at once, in three lines for its environment', async () => {
+    using folder = aFolder();
+    const cwd = folder.path;
+    const offline = (...args: string[]) => run([...args, '--data-dir', 'data'], { cwd });
+    const scope = `/subscriptions/${subscription}/resourceGroups/team`;
+    const create = (role: string) =>
+      offline('ad', 'sp', 'create-for-rbac', 'training', '--role', role, '--scopes', scope, `${scope}2`);
+    expect(await create('Nothing')).toMatchObject({ status: 1, stdout: '' });
+    const made = await create('AzureML Data Scientist');
+    expect(made.stdout).toMatch(
+      /^AZURE_TENANT_ID=[0-9a-f-]{36}\nAZURE_CLIENT_ID=[0-9a-f-]{36}\nAZURE_CLIENT_SECRET=lzs_\S+\n$/,
+    );
+    const principals = JSON.parse((await offline('ad', 'sp', 'list', '--json')).stdout) as {
+      display_name: string;
+      object_id: string;
+    }[];
+    const training = principals.filter(({ display_name }) => display_name === 'training');
+    expect(training).toHaveLength(1);
+    const held = await offline('role', 'assignment', 'list', '--assignee', training[0]?.object_id ?? '');
+    expect(held.stdout.match(/AzureML Data Scientist/g)).toHaveLength(2);
+  });
 });

@@ -6,6 +6,7 @@ import { parseDuration } from '../duration.ts';
 import { CommandError, formatTable, moment } from '../output.ts';
 import { takePlace, withPlace, type Calls, type Place, type PlaceOptions } from '../server-place.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { describeCreateForRbac } from './ad-rbac.ts';
 
 /**
  * `lazuli ad`: who can sign in with the built-in authority, and with what. Wherever an object is asked for, its object id,
@@ -132,6 +133,11 @@ export function describeAd(command: Command, surroundings: Surroundings): void {
   common(group, 'Group', 'group');
 
   const principal = noun('sp', 'Create, list and delete service principals');
+  describeCreateForRbac(
+    subcommand(principal, 'create-for-rbac <name>', 'Create a service principal with a secret and a role'),
+    surroundings,
+    directory,
+  );
   subcommand(principal, 'create <name>', 'Create a service principal; its application id is printed: AZURE_CLIENT_ID')
     .option('--redirect-uri <uri...>', 'where users who sign in to it may be sent back to')
     .action(async (name: string, options: PlaceOptions & { readonly redirectUri?: string[] }) => {

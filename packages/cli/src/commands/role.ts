@@ -2,33 +2,19 @@ import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import { CommandError, formatTable } from '../output.ts';
 import { listAll, resourcesOf, type Resources } from '../resource-manager.ts';
+import {
+  assignmentsOn,
+  assignRole,
+  definitions,
+  roleId,
+  rolesNamed,
+  type Assignment,
+  type Definition,
+} from '../role-requests.ts';
 import { takePlace, withPlace, type PlaceOptions } from '../server-place.ts';
 import type { Surroundings } from '../surroundings.ts';
 
 /** `lazuli role`: what roles allow, and who holds which on what, by the same requests as Azure's clients send. */
-interface Definition {
-  readonly id: string;
-  readonly name: string;
-  readonly properties: {
-    readonly roleName: string;
-    readonly type: string;
-    readonly description: string;
-    readonly assignableScopes: readonly string[];
-    readonly permissions: readonly { readonly actions: readonly string[]; readonly notActions: readonly string[] }[];
-  };
-}
-
-interface Assignment {
-  readonly id: string;
-  readonly name: string;
-  readonly properties: {
-    readonly roleDefinitionId: string;
-    readonly principalId: string;
-    readonly principalType: string;
-    readonly scope: string;
-  };
-}
-
 interface DefinitionOptions extends PlaceOptions {
   readonly actions: readonly string[];
   readonly notActions?: readonly string[];
@@ -38,7 +24,7 @@ interface DefinitionOptions extends PlaceOptions {
 
 interface AssignmentOptions extends PlaceOptions {
   readonly assignee: string;
-  readonly assigneeType?: string;
+  readonly assigneeType: string;
   readonly role: string;
   readonly scope: string;
 }
@@ -48,8 +34,6 @@ interface ListOptions extends PlaceOptions {
   readonly assignee?: string;
   readonly scope: string;
 }
-
-const authorization = '/providers/Microsoft.Authorization';
 
 export function describeRole(command: Command, surroundings: Surroundings): void {
   const { output } = surroundings;
@@ -83,7 +67,7 @@ A role for tracking, and one for models:
           permissions: [{ actions: options.actions, notActions: options.notActions ?? [] }],
         };
         const id = present?.name ?? randomUUID();
-        return (await resources.send('PUT', `${authorization}/roleDefinitions/${id}`, { properties })) as Definition;
+        return (await resources.send('PUT', `${definitions}/${id}`, { properties })) as Definition;
       });
       output.result(role.name);
       output.remark(`The role ${name} is made.`);
@@ -92,7 +76,7 @@ A role for tracking, and one for models:
     .option('--json', 'as JSON')
     .action(async (options: PlaceOptions & { readonly json?: true }) => {
       const roles = await withPlace(options, surroundings, resourcesOf('read'), (resources) =>
-        listAll<Definition>(resources, `${authorization}/roleDefinitions`),
+        listAll<Definition>(resources, definitions),
       );
       const rows = roles.map(({ name, properties }) => [name, properties.roleName, properties.type]);
       output.result(
@@ -108,14 +92,9 @@ A role for tracking, and one for models:
     .option('--scope <scope>', 'what it is held on, with all beneath: / or the id of a resource', '/')
     .action(async (options: AssignmentOptions) => {
       const { assignee, role, scope, assigneeType } = options;
-      const made = await withPlace(options, surroundings, resourcesOf('make'), async (resources) => {
-        const properties = {
-          roleDefinitionId: await roleId(resources, role),
-          principalId: assignee,
-          principalType: assigneeType,
-        };
-        return (await resources.send('PUT', `${pathOf(scope)}/${randomUUID()}`, { properties })) as Assignment;
-      });
+      const made = await withPlace(options, surroundings, resourcesOf('make'), async (resources) =>
+        assignRole(resources, { roleId: await roleId(resources, role), assignee, assigneeType, scope }),
+      );
       output.result(made.id);
       output.remark(`${assignee} is ${role} on ${scope}.`);
     });
@@ -125,8 +104,8 @@ A role for tracking, and one for models:
     .option('--json', 'as JSON')
     .action(async (options: ListOptions) => {
       const { assignments, roles } = await withPlace(options, surroundings, resourcesOf('read'), async (resources) => ({
-        assignments: await listAll<Assignment>(resources, pathOf(options.scope) + filterOf(options)),
-        roles: await listAll<Definition>(resources, `${authorization}/roleDefinitions`),
+        assignments: await listAll<Assignment>(resources, assignmentsOn(options.scope) + filterOf(options)),
+        roles: await listAll<Definition>(resources, definitions),
       }));
       output.result(options.json === true ? JSON.stringify(assignments, null, 2) : assignmentTable(assignments, roles));
     });
@@ -142,28 +121,12 @@ A role for tracking, and one for models:
   );
 }
 
-function pathOf(scope: string): string {
-  return `${scope.replace(/\/+$/, '')}${authorization}/roleAssignments`;
-}
-
 function filterOf({ assignee }: ListOptions): string {
   return assignee === undefined ? '' : `?$filter=${encodeURIComponent(`principalId eq '${assignee}'`)}`;
 }
 
-async function rolesNamed(resources: Resources, name: string): Promise<Definition[]> {
-  const filter = encodeURIComponent(`roleName eq '${name.replaceAll("'", "''")}'`);
-  return listAll<Definition>(resources, `${authorization}/roleDefinitions?$filter=${filter}`);
-}
-
-async function roleId(resources: Resources, role: string): Promise<string> {
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(role)) return role;
-  const [found] = await rolesNamed(resources, role);
-  if (found === undefined) throw new CommandError(1, `There is no role ${JSON.stringify(role)}.`);
-  return found.name;
-}
-
 async function assignmentNamed(resources: Resources, name: string): Promise<Assignment> {
-  const all = await listAll<Assignment>(resources, pathOf('/'));
+  const all = await listAll<Assignment>(resources, assignmentsOn('/'));
   const found = all.find((assignment) => assignment.name === name.toLowerCase());
   if (found === undefined) throw new CommandError(1, `There is no role assignment ${name}.`);
   return found;

@@ -18,11 +18,15 @@ describe('deciding', () => {
     expect(callable([{ role: 'Owner', workspaceId: 'all' }])).toEqual(Object.keys(endpoints));
   });
 
-  test('a Contributor of all may call everything but making and revoking tokens', () => {
+  test('a Contributor of all may call everything but what says who may call', () => {
     const refused = Object.keys(endpoints).filter(
       (name) => !callable([{ role: 'Contributor', workspaceId: 'all' }]).includes(name),
     );
-    expect(refused).toEqual(['createToken', 'revokeToken']);
+    const deciding = Object.keys(endpoints).filter((name) =>
+      endpoints[name]?.actions.some((action) => /^Microsoft\.Authorization\/.*\/(write|delete)$/.test(action)),
+    );
+    expect(refused).toEqual(deciding);
+    expect(refused).toEqual(expect.arrayContaining(['createToken', 'revokeToken', 'createSecret', 'setPassword']));
   });
 
   test('a Reader of all may call exactly the endpoints that read', () => {
