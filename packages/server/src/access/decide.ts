@@ -68,7 +68,7 @@ export function createDecider(roles: Pick<RoleDirectory, 'current'>): Decider {
   function isAllowed(principal: Principal, actions: Actions, place: WorkspaceRef | string): boolean {
     const { known, holdings } = decisionsOf(principal);
     let byPlace = known.get(actions);
-    if (byPlace === undefined) known.set(actions, (byPlace = new Map()));
+    if (byPlace === undefined) known.set(actions, (byPlace = new Map<number | string, boolean>()));
     const key = typeof place === 'string' ? place : place.workspaceId;
     let allowed = byPlace.get(key);
     if (allowed === undefined) {

@@ -1,3 +1,4 @@
+import { storableText } from '@lazuli/contract';
 import type { Principal } from '../access/caller.ts';
 import { ArmError, invalidContent } from './arm-error.ts';
 import { template, type Template } from './arm-path.ts';
@@ -73,7 +74,7 @@ export function fieldsOf(value: unknown, name: string): Fields {
 /** A text of a request; undefined where it is absent or null. */
 export function textOf(value: unknown, name: string, longest = 4_000): string | undefined {
   if (value === undefined || value === null) return undefined;
-  if (typeof value === 'string' && value.length <= longest) return value;
+  if (typeof value === 'string' && value.length <= longest) return storableText(value, name);
   throw invalidContent(`The value of '${name}' must be a text of at most ${longest} characters.`);
 }
 

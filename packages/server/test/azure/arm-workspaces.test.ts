@@ -120,6 +120,7 @@ describe('a workspace', () => {
     ],
     ['a location with signs', `${workspacesIn(group)}/ws`, { location: '../x' }, 'LocationNotAvailableForResourceType'],
     ['a tag that is a number', `${workspacesIn(group)}/ws`, { tags: { a: 1 } }, 'InvalidRequestContent'],
+    ['a description with a NUL', `${workspacesIn(group)}/ws`, { properties: { description: 'a\0' } }, 'BadRequest'],
     ['a body that is a list', `${workspacesIn(group)}/ws`, [], 'InvalidRequestContent'],
   ])('is not made with %s', async (_, id, body, code) => {
     expect(await arm.owner('PUT', id, body)).toMatchObject({ status: 400, json: { error: { code } } });
