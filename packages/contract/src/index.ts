@@ -4,6 +4,7 @@ import { artifacts } from './artifacts.ts';
 import { clientEnvironment } from './client-environment.ts';
 import { directory } from './directory.ts';
 import { experiments } from './experiments.ts';
+import { jobs } from './jobs.ts';
 import { loggedModels } from './logged-models.ts';
 import { metrics } from './metrics.ts';
 import { modelVersions } from './model-versions.ts';
@@ -25,6 +26,7 @@ export const contract = {
   registryHistory,
   artifacts,
   runHistory,
+  jobs,
   workspaces,
   serverInfo,
   clientEnvironment,
@@ -70,6 +72,7 @@ export {
   LoggedModelTag,
 } from './logged-models.ts';
 export { clientEnvironment } from './client-environment.ts';
+export { jobs } from './jobs.ts';
 export { runHistory } from './run-history.ts';
 export { artifacts, blobTransfers, FileInfo, transferRoutes, transfers } from './artifacts.ts';
 export { RegisteredModel, registeredModels } from './registered-models.ts';

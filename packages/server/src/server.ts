@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import { pino, type Logger } from 'pino';
 import { createRevival } from './access/acting-for.ts';
 import { anonymous, createAuthenticator, everything } from './access/authenticate.ts';
+import { createJobTokens, withJobTokens } from './access/job-tokens.ts';
 import { createForeignIssuer } from './access/foreign-issuer.ts';
 import { createTokenVerifier, type Issuer } from './access/verify-token.ts';
 import type { WorkspaceRef } from './access/caller.ts';
@@ -24,6 +25,7 @@ import { showLocations } from './azure/artifact-locations.ts';
 import { createBlobCapabilities } from './azure/blob-capability.ts';
 import { createBlobTransfers } from './azure/blob-transfers.ts';
 import { createBlockStaging } from './azure/block-staging.ts';
+import { jobHandlers } from './azure/job-handlers.ts';
 import { runHistoryHandlers } from './azure/run-history-handlers.ts';
 import { createChangeWatch } from './database/change-watch.ts';
 import type { Db, Engine } from './database/engine.ts';
@@ -129,36 +131,6 @@ export async function createServer(settings: Settings, options: ServerOptions = 
       settings.publicUrl === undefined ? origin() + settings.staticPrefix : clientUrl(settings, portOf(app));
     const authority = await openAuthority({ ...settings, engine, now, url: authorityUrl });
     const { tenant } = authority;
-    const authenticator = createAuthenticator({
-      mode: settings.auth,
-      engine,
-      now,
-      verify: createTokenVerifier({
-        issuers: [authority.issuer, ...foreignIssuers(settings, now, logger)],
-        audiences: authority.audiences,
-        now,
-      }),
-      authorizationUri: () => (settings.auth === 'token' ? undefined : `${authorityUrl()}/${tenant.tenant_id}`),
-      onRefusal: (reason) => logger.debug({ reason }, 'access token refused'),
-    });
-    const roles = createRoleDirectory(engine);
-    await roles.load();
-    const decider = createDecider(roles);
-    const changes = createChangeWatch(engine, () => {
-      directory.forget();
-      authenticator.forgetAllTokens();
-      roles.forget();
-    });
-    const log = createRunLog(engine, handles, metricStore, telemetry.commits);
-    telemetry.watchCommitQueue(log);
-    const readiness = databaseReadiness(engine, logger);
-    const artifactRoom = {
-      ...places,
-      findRun: (workspace: WorkspaceRef, runId: string) => getRun(engine.db, workspace.workspaceId, runId),
-      findModel: (workspace: WorkspaceRef, modelId: string) =>
-        getModel(engine.db, workspace.workspaceId, { modelId, deleted: 'hidden' }),
-    };
-
     const secrets = await openSecretKeep(engine, settings);
     const capabilities = createBlobCapabilities(
       await secrets.get('signed-urls', async () => randomBytes(32).toString('base64url')),
@@ -177,6 +149,43 @@ export async function createServer(settings: Settings, options: ServerOptions = 
             ? groups
             : undefined,
     });
+    const jobTokens = createJobTokens({
+      engine,
+      now,
+      revival,
+      key: await secrets.get('job-tokens', async () => randomBytes(32).toString('base64url')),
+    });
+    const signIn = createAuthenticator({
+      mode: settings.auth,
+      engine,
+      now,
+      verify: createTokenVerifier({
+        issuers: [authority.issuer, ...foreignIssuers(settings, now, logger)],
+        audiences: authority.audiences,
+        now,
+      }),
+      authorizationUri: () => (settings.auth === 'token' ? undefined : `${authorityUrl()}/${tenant.tenant_id}`),
+      onRefusal: (reason) => logger.debug({ reason }, 'access token refused'),
+    });
+    const authenticator = withJobTokens(signIn, jobTokens);
+    const roles = createRoleDirectory(engine);
+    await roles.load();
+    const decider = createDecider(roles);
+    const changes = createChangeWatch(engine, () => {
+      directory.forget();
+      authenticator.forgetAllTokens();
+      roles.forget();
+    });
+    const log = createRunLog(engine, handles, metricStore, telemetry.commits);
+    telemetry.watchCommitQueue(log);
+    const readiness = databaseReadiness(engine, logger);
+    const artifactRoom = {
+      ...places,
+      findRun: (workspace: WorkspaceRef, runId: string) => getRun(engine.db, workspace.workspaceId, runId),
+      findModel: (workspace: WorkspaceRef, modelId: string) =>
+        getModel(engine.db, workspace.workspaceId, { modelId, deleted: 'hidden' }),
+    };
+
     const catchUp = (): Promise<void> | undefined => {
       const behind = changes.catchUp();
       return behind === undefined ? roles.load() : behind.then(() => roles.load());
@@ -247,6 +256,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
         runHistory: runHistoryHandlers({ ...artifactRoom, capabilities, now, origin }),
         workspaces: workspaceHandlers({ engine, now, lifecycle, mayRead: decider.mayRead, checkArtifactRoot }),
         serverInfo: serverInfoHandlers(),
+        jobs: jobHandlers({ ...artifactRoom, engine, now, tokens: jobTokens }),
         clientEnvironment: clientEnvironmentHandlers({
           engine,
           origin,
