@@ -16,14 +16,17 @@ import { isWell, startServer } from './server.mjs';
 const here = import.meta.dirname;
 const clientLimitMs = 10 * 60_000;
 
+const ordinary = ['--ignore=test_training.py', '--ignore=test_azureml.py'];
+
 // Each client: how to start its suites against an address. They print their own lines.
 const clients = {
-  python3: (url, temporary) => pythonSuites('python3', 'python3', url, temporary, ['--ignore=test_training.py']),
-  python2: (url, temporary) => pythonSuites('python2', 'python2', url, temporary, ['--ignore=test_training.py']),
-  skinny: (url, temporary) => pythonSuites('skinny', 'skinny', url, temporary, ['--ignore=test_training.py']),
+  python3: (url, temporary) => pythonSuites('python3', 'python3', url, temporary, ordinary),
+  python2: (url, temporary) => pythonSuites('python2', 'python2', url, temporary, ordinary),
+  skinny: (url, temporary) => pythonSuites('skinny', 'skinny', url, temporary, ordinary),
   java: javaSuites,
-  identity: (_url, temporary) => azureSuites('identity', temporary),
-  management: (_url, temporary) => azureSuites('management', temporary),
+  identity: (_url, temporary) => ownServerSuites('identity', temporary),
+  management: (_url, temporary) => ownServerSuites('management', temporary),
+  azureml: (url, temporary) => pluginSuites('azureml', url, temporary),
   training: (url, temporary) => pythonSuites('training', 'python3', url, temporary, ['test_training.py']),
 };
 
@@ -37,6 +40,22 @@ async function pythonSuites(label, environment, url, temporary, which) {
     cwd: join(here, 'python'),
     path: [],
   };
+}
+
+/** The plugin of Azure Machine Learning, which finds everything in the environment that `lazuli env` prints. */
+async function pluginSuites(label, url, temporary) {
+  const variables = await printedVariables(url, temporary);
+  const { MLFLOW_TRACKING_URI: address, ...others } = variables;
+  const suites = await pythonSuites(label, 'azureml', address, temporary, ['test_azureml.py']);
+  return { ...suites, variables: others };
+}
+
+async function printedVariables(url, temporary) {
+  if (server === undefined) throw new Error('it needs the data directory of the server, so it runs without --url only');
+  const node = join(here, '..', 'node_modules', '.bin', 'node');
+  const command = [join(here, '..', 'packages/cli/bin/lazuli.js'), 'env', '--url', url, '--data-dir', server.dataDir];
+  const printed = await output(node, command, { env: { ...process.env, XDG_CACHE_HOME: join(temporary, 'cache') } });
+  return Object.fromEntries([...printed.matchAll(/^export (\w+)='(.*)'$/gm)].map(([, name, value]) => [name, value]));
 }
 
 async function javaSuites(url, temporary) {
@@ -54,7 +73,7 @@ async function javaSuites(url, temporary) {
 }
 
 /** Azure's clients speak TLS only, and to an authority: they start a server of their own. */
-async function azureSuites(name, temporary) {
+async function ownServerSuites(name, temporary) {
   const python = await pythonEnvironment(name);
   const node = join(here, '..', 'node_modules', '.bin', 'node');
   const args = ['--conditions=lazuli', join(here, name, 'run.ts'), python, temporary];
@@ -99,7 +118,7 @@ async function runClient(name, url, temporary) {
   }
   const child = spawn(suites.program, suites.args, {
     cwd: suites.cwd,
-    env: clientEnvironment(temporary, suites.path),
+    env: { ...clientEnvironment(temporary, suites.path), ...suites.variables },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: clientLimitMs,
   });

@@ -33,7 +33,7 @@ export async function startServer(folder) {
 
   for (const limit = Date.now() + startLimitMs; Date.now() < limit; await sleep(100)) {
     if (child.exitCode !== null || child.signalCode !== null) break;
-    if (await isWell(url)) return { url, logTail, stop };
+    if (await isWell(url)) return { url, dataDir: join(folder, 'data'), logTail, stop };
   }
   await stop();
   throw new Error(`the server did not answer ${url}/health within ${startLimitMs / 1000} s:\n${logTail()}`);

@@ -41,6 +41,16 @@ const entries: readonly CommandEntry[] = [
     load: async () => (await import('./commands/env.ts')).describeEnv,
   },
   {
+    name: 'job',
+    summary: 'Run a program with a run, a token and everything else configured',
+    load: async () => (await import('./commands/job.ts')).describeJob,
+  },
+  {
+    name: 'session',
+    summary: 'Run a program that finds the workspace by itself, such as a notebook',
+    load: async () => (await import('./commands/session.ts')).describeSession,
+  },
+  {
     name: 'token',
     summary: 'Create, list and revoke API tokens',
     load: async () => (await import('./commands/token.ts')).describeToken,

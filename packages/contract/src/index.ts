@@ -6,6 +6,7 @@ import { collections } from './collections.ts';
 import { clientEnvironment } from './client-environment.ts';
 import { directory } from './directory.ts';
 import { experiments } from './experiments.ts';
+import { jobs } from './jobs.ts';
 import { loggedModels } from './logged-models.ts';
 import { metrics } from './metrics.ts';
 import { modelVersions } from './model-versions.ts';
@@ -28,6 +29,7 @@ export const contract = {
   artifacts,
   directTransfers,
   runHistory,
+  jobs,
   workspaces,
   serverInfo,
   clientEnvironment,
@@ -76,6 +78,7 @@ export {
 export { artifacts, blobTransfers, FileInfo, transferRoutes, transfers } from './artifacts.ts';
 export { directTransfers, MultipartUploadCredential, MultipartUploadPart } from './direct-transfers.ts';
 export { clientEnvironment } from './client-environment.ts';
+export { jobs } from './jobs.ts';
 export { runHistory } from './run-history.ts';
 export { RegisteredModel, registeredModels } from './registered-models.ts';
 export { ModelTag, ModelVersion, modelVersions } from './model-versions.ts';

@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import { pino, type Logger } from 'pino';
 import { createRevival } from './access/acting-for.ts';
 import { anonymous, createAuthenticator, everything } from './access/authenticate.ts';
+import { createJobTokens, withJobTokens } from './access/job-tokens.ts';
 import { createForeignIssuer } from './access/foreign-issuer.ts';
 import { createTokenVerifier, type Issuer } from './access/verify-token.ts';
 import type { WorkspaceRef } from './access/caller.ts';
@@ -29,6 +30,7 @@ import { showLocations } from './azure/artifact-locations.ts';
 import { createBlobCapabilities } from './azure/blob-capability.ts';
 import { createBlobTransfers } from './azure/blob-transfers.ts';
 import { createBlockStaging } from './azure/block-staging.ts';
+import { jobHandlers } from './azure/job-handlers.ts';
 import { runHistoryHandlers } from './azure/run-history-handlers.ts';
 import { createChangeWatch } from './database/change-watch.ts';
 import type { Db, Engine, Transaction } from './database/engine.ts';
@@ -138,7 +140,31 @@ export async function createServer(settings: Settings, options: ServerOptions = 
       settings.publicUrl === undefined ? origin() + settings.staticPrefix : clientUrl(settings, portOf(app));
     const authority = await openAuthority({ ...settings, engine, now, url: authorityUrl });
     const { tenant } = authority;
-    const authenticator = createAuthenticator({
+    const secrets = await openSecretKeep(engine, settings);
+    const capabilities = createBlobCapabilities(
+      await secrets.get('signed-urls', async () => randomBytes(32).toString('base64url')),
+      now,
+    );
+    const revival = createRevival({
+      engine,
+      now,
+      anonymous: () => (settings.auth === 'none' ? anonymous : undefined),
+      ownGrants: settings.auth === 'none' ? everything : [],
+      // Whom the directory does not know has come with a token of another issuer, which alone knows its groups.
+      groupsOf: async ({ objectId, groups }) =>
+        (await isInDirectory(engine, objectId))
+          ? (await findIdentity(engine, objectId))?.groups
+          : settings.oidcIssuers.length > 0
+            ? groups
+            : undefined,
+    });
+    const jobTokens = createJobTokens({
+      engine,
+      now,
+      revival,
+      key: await secrets.get('job-tokens', async () => randomBytes(32).toString('base64url')),
+    });
+    const signIn = createAuthenticator({
       mode: settings.auth,
       engine,
       now,
@@ -150,6 +176,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
       authorizationUri: () => (settings.auth === 'token' ? undefined : `${authorityUrl()}/${tenant.tenant_id}`),
       onRefusal: (reason) => logger.debug({ reason }, 'access token refused'),
     });
+    const authenticator = withJobTokens(signIn, jobTokens);
     const roles = createRoleDirectory(engine);
     await roles.load();
     const decider = createDecider(roles);
@@ -170,24 +197,6 @@ export async function createServer(settings: Settings, options: ServerOptions = 
         findVersionFiles(engine, workspace.workspaceId, { name, version }),
     };
 
-    const secrets = await openSecretKeep(engine, settings);
-    const capabilities = createBlobCapabilities(
-      await secrets.get('signed-urls', async () => randomBytes(32).toString('base64url')),
-      now,
-    );
-    const revival = createRevival({
-      engine,
-      now,
-      anonymous: () => (settings.auth === 'none' ? anonymous : undefined),
-      ownGrants: settings.auth === 'none' ? everything : [],
-      // Whom the directory does not know has come with a token of another issuer, which alone knows its groups.
-      groupsOf: async ({ objectId, groups }) =>
-        (await isInDirectory(engine, objectId))
-          ? (await findIdentity(engine, objectId))?.groups
-          : settings.oidcIssuers.length > 0
-            ? groups
-            : undefined,
-    });
     const catchUp = (): Promise<void> | undefined => {
       const behind = changes.catchUp();
       return behind === undefined ? roles.load() : behind.then(() => roles.load());
@@ -267,6 +276,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
         runHistory: runHistoryHandlers({ ...artifactRoom, capabilities, now, origin }),
         workspaces: workspaceHandlers({ engine, now, lifecycle, mayRead: decider.mayRead, checkArtifactRoot }),
         serverInfo: serverInfoHandlers({ isDirect: directOf(places, store) !== undefined }),
+        jobs: jobHandlers({ ...artifactRoom, engine, now, tokens: jobTokens }),
         clientEnvironment: clientEnvironmentHandlers({
           engine,
           origin,

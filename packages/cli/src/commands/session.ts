@@ -1,0 +1,22 @@
+import type { Command } from 'commander';
+import { readClientVariables, type ServerOptions } from '../client-variables.ts';
+import { EndWithStatus } from '../output.ts';
+import { runProgram, statusOf } from '../run-program.ts';
+import type { Surroundings } from '../surroundings.ts';
+
+/** `lazuli session -- jupyter lab`: a program that finds the workspace by itself, as on a compute instance. */
+export function describeSession(command: Command, surroundings: Surroundings): void {
+  command
+    .argument('<program...>', 'the program and its arguments, after --')
+    .option('--url <url>', 'the server (LAZULI_URL; default: http://127.0.0.1:5000)')
+    .option('--workspace <name>', 'the workspace (default: the default one)')
+    .option('--data-dir <folder>', 'its data directory, for its managed identity', './lazuli-data')
+    .addHelpText('after', '\nExamples:\n  lazuli session -- jupyter lab\n  lazuli session -- bash')
+    .action(async (program: readonly string[], options: ServerOptions) => {
+      const { variables } = await readClientVariables(options, surroundings);
+      const env = { ...surroundings.env, ...variables };
+      const end = await runProgram({ command: program, env, cwd: surroundings.workingDir });
+      const status = statusOf(end);
+      if (status !== 0) throw new EndWithStatus(status);
+    });
+}

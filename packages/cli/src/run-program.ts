@@ -1,0 +1,51 @@
+import { spawn } from 'node:child_process';
+import type { WriteStream } from 'node:fs';
+import { CommandError } from './output.ts';
+
+export interface Program {
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Gets what the program writes, beside the terminal. */
+  readonly copyTo?: WriteStream;
+}
+
+export interface ProgramEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+const passedOn = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Runs a program to its end, with the signals that this process gets. */
+export async function runProgram({ command, env, cwd, copyTo }: Program): Promise<ProgramEnd> {
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, {
+    cwd,
+    env: env as NodeJS.ProcessEnv,
+    stdio: copyTo === undefined ? 'inherit' : ['inherit', 'pipe', 'pipe'],
+  });
+  for (const [from, to] of [[child.stdout, process.stdout] as const, [child.stderr, process.stderr] as const]) {
+    from?.on('data', (chunk: Buffer) => {
+      to.write(chunk);
+      copyTo?.write(chunk);
+    });
+  }
+  const passOn = (signal: NodeJS.Signals): void => void child.kill(signal);
+  for (const signal of passedOn) process.on(signal, passOn);
+  try {
+    return await new Promise((resolve, reject) => {
+      child.on('error', (cause) =>
+        reject(new CommandError(1, `${program} could not be started: ${cause.message}`, { cause })),
+      );
+      child.on('close', (code, signal) => resolve({ code, signal }));
+    });
+  } finally {
+    for (const signal of passedOn) process.off(signal, passOn);
+  }
+}
+
+/** *Shells: a program that a signal ended has 128 and the signal's number.* */
+export function statusOf({ code, signal }: ProgramEnd): number {
+  return code ?? (signal === 'SIGINT' ? 130 : signal === 'SIGTERM' ? 143 : 1);
+}
