@@ -2,7 +2,8 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { transferRoutes, transfers } from '@lazuli/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../access/caller.ts';
-import type { ArtifactTransfers, Download, TransferFields, Wanted } from '../artifacts/artifact-transfers.ts';
+import type { ArtifactTransfers, TransferFields } from '../artifacts/artifact-transfers.ts';
+import type { Download, Wanted } from '../artifacts/download.ts';
 import { routerPath } from './endpoint-route.ts';
 
 /**
@@ -144,8 +145,12 @@ function wantedOf({ method, headers }: FastifyRequest): Wanted {
 function fieldsOf(request: FastifyRequest): TransferFields {
   const query = request.query as Readonly<Record<string, string | string[] | undefined>>;
   const { '*': rest, ...params } = request.params as Readonly<Record<string, string>>;
-  const given = Object.entries(query).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]);
-  return { ...Object.fromEntries(given), ...params, ...(rest === undefined ? {} : { artifact_path: rest }) };
+  const given = Object.entries(query).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value] as const);
+  return {
+    ...Object.fromEntries<string | undefined>(given),
+    ...params,
+    ...(rest === undefined ? {} : { artifact_path: rest }),
+  };
 }
 
 function lengthOf({ headers }: FastifyRequest): number | undefined {
