@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { transferRoutes, transfers } from '@lazuli/contract';
+import { invalidParameter, transferRoutes, transfers } from '@lazuli/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../access/caller.ts';
 import type { ArtifactTransfers, TransferFields } from '../artifacts/artifact-transfers.ts';
@@ -40,7 +40,8 @@ export async function artifactTransferRoutes(app: FastifyInstance, options: Arti
   for (const [name, take] of entriesOf(uploads)) {
     for (const { method, path } of transferRoutes(transfers[name])) {
       app.route({
-        ...{ method, url: routerPath(path), onRequest: takeAnyType },
+        ...{ method, url: routerPath(path) },
+        onRequest: method === 'POST' ? [refuseSimpleType, takeAnyType] : takeAnyType,
         async handler(request, reply) {
           try {
             const caller = await options.authorize(request, transfers[name].actions);
@@ -63,6 +64,17 @@ export async function artifactTransferRoutes(app: FastifyInstance, options: Arti
 
 function entriesOf<Of extends object>(of: Of): (readonly [keyof Of, Of[keyof Of]])[] {
   return Object.entries(of) as unknown as (readonly [keyof Of, Of[keyof Of]])[];
+}
+
+const simpleTypes = new Set(['', 'text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data']);
+
+/** A page of another origin sends a POST of these types without asking; a PUT of any type it has to ask for. */
+async function refuseSimpleType({ headers }: FastifyRequest): Promise<void> {
+  const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  if (!simpleTypes.has(type)) return;
+  throw invalidParameter(
+    `An upload by POST needs a Content-Type such as application/octet-stream, not '${type}', which any web page may send.`,
+  );
 }
 
 /** Any type is taken, one that is no type at all too: it is not kept. */
