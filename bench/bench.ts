@@ -19,6 +19,7 @@ import { openTrackingClient, targetOf } from './tracking-client.ts';
 import { createRunWorkload } from './workloads/create-run.ts';
 import { largeBatches, smallBatches, wideBatches } from './workloads/log-batch.ts';
 import { hundredClientsLogMetrics, oneClientLogsMetrics } from './workloads/log-metric.ts';
+import { largeFileWorkload } from './workloads/large-file.ts';
 import { historyWorkload } from './workloads/metric-history.ts';
 import { searchWorkload } from './workloads/search-runs.ts';
 import type { Workload } from './workloads/workload.ts';
@@ -32,6 +33,7 @@ const workloads: readonly Workload[] = [
   createRunWorkload,
   searchWorkload,
   historyWorkload,
+  largeFileWorkload,
 ];
 
 /** What all workloads of one run of the bench have in common. */
@@ -76,8 +78,10 @@ async function measure(workload: Workload, surroundings: Surroundings): Promise<
       const note = (text: string): void => {
         say(`  ${workload.id}: ${text}`);
       };
-      const outcome = await workload.run({ target, client, engine, scale, durationMs, runName, note });
-      const peakMemoryMb = await server?.peakMemoryMb();
+      const peakMemory = async (): Promise<number | undefined> => server?.peakMemoryMb();
+      const surroundingsOf = { target, client, engine, scale, durationMs, runName, note };
+      const outcome = await workload.run({ ...surroundingsOf, peakMemoryMb: peakMemory });
+      const peakMemoryMb = await peakMemory();
       return { workload, outcome, failure: undefined, startedInMs: server?.startedInMs, peakMemoryMb };
     } finally {
       client.close();

@@ -15,6 +15,8 @@ export interface WorkloadContext {
   readonly scale: number;
   /** Distinguishes the experiments of this run of the bench from earlier ones on the same server. */
   readonly runName: string;
+  /** The most memory that the server had so far, where it is our own and the system tells it. */
+  peakMemoryMb(): Promise<number | undefined>;
   /** Tells the person who waits. */
   note(text: string): void;
 }

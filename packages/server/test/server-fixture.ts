@@ -54,10 +54,13 @@ export async function settingsFor(dataDir: string, flags: Record<string, string>
   return parseSettings({ flags: { ...usual, ...flags }, env: {}, workingDir: dataDir, readFile: () => '' });
 }
 
-export async function startServer(flags: Record<string, string> = {}): Promise<TestServer> {
+export async function startServer(
+  flags: Record<string, string> = {},
+  environment: Readonly<Record<string, string>> = {},
+): Promise<TestServer> {
   const dataDir = flags['data-dir'] ?? (await mkdtemp(join(tmpdir(), 'lazuli-test-')));
   const settings = await settingsFor(dataDir, flags);
-  const server = await createServer(settings, { logger: pino({ level: 'silent' }) });
+  const server = await createServer(settings, { logger: pino({ level: 'silent' }), environment });
   await server.app.ready();
   const fetch = injectingFetch(server);
   const clientFor = (options: { token?: string; workspace?: string }): Client =>

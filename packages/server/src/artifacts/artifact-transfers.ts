@@ -6,6 +6,7 @@ import { isFolder } from '../artifact-store/storage-error.ts';
 import { folderArchive } from './folder-archive.ts';
 import { folderOfUri, workspaceFolder } from './artifact-folders.ts';
 import type { ArtifactRoom } from './artifact-handlers.ts';
+import type { Download, Wanted } from './download.ts';
 import { requestedRange } from './byte-range.ts';
 import { servedFileHeaders } from './served-file.ts';
 import { someBytes, wholeBody, type UploadBody } from './upload-body.ts';
@@ -30,23 +31,6 @@ type UploadHandler = (caller: Caller, fields: TransferFields, body: UploadBody) 
 
 /** What stands in the path and in the query, decoded once. */
 export type TransferFields = Readonly<Record<string, string | undefined>>;
-
-/** What a request says beside the name: its method and its conditional headers. */
-export interface Wanted {
-  readonly part: 'headers' | 'content';
-  readonly range?: string | undefined;
-  readonly ifRange?: string | undefined;
-  readonly ifMatch?: string | undefined;
-  readonly ifNoneMatch?: string | undefined;
-  readonly ifModifiedSince?: string | undefined;
-}
-
-export interface Download {
-  readonly status: 200 | 206 | 304 | 412 | 416;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Has to be called where it is there: it closes the file. */
-  readonly sendTo: ((take: TakeBytes) => Promise<void>) | undefined;
-}
 
 type Find = () => Promise<{ readonly artifact_uri: string }>;
 
@@ -131,9 +115,9 @@ export function artifactTransfers(room: ArtifactRoom): ArtifactTransfers {
         throw invalidParameter('Artifact size is too large. Max size is 10MB.');
       }
       const { artifact_uri } = await room.findRun(workspace, run_uuid);
-      const { folder, writable } = await folderOfUri(room, workspace, artifact_uri);
+      const place = await folderOfUri(room, workspace, artifact_uri);
       const content = someBytes(wholeBody({ ...body, maxBytes: maxRunFileBytes }), noData);
-      await (await writable()).put(joinPaths(folder, below), content, body.length);
+      await (await place.writable()).put(joinPaths(place.folder, below), content, body.length);
     },
   };
   return { downloads, uploads };

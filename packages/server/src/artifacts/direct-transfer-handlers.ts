@@ -22,10 +22,11 @@ import type { ArtifactRoom } from './artifact-handlers.ts';
 export function directTransferHandlers(room: ArtifactRoom): Handlers<typeof directTransfers> {
   /** *MLflow: the address names the folder, the body the file.* */
   const uploadOf = (workspace: WorkspaceRef, { artifact_path, path }: { artifact_path: string; path: string }) => {
-    const direct = directOf(room, workspaceFolder(room, workspace)) ?? refuse('Multipart upload');
     // A path of the client's machine, which may be one of Windows.
     const name = path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
-    return { direct, file: joinPaths(folderPath(artifact_path), filePath(name)) };
+    const file = joinPaths(folderPath(artifact_path), filePath(name));
+    const direct = directOf(room, workspaceFolder(room, workspace)) ?? refuse('Multipart upload');
+    return { direct, file };
   };
 
   return {
@@ -56,13 +57,10 @@ export function directTransferHandlers(room: ArtifactRoom): Handlers<typeof dire
     },
 
     async getPresignedDownloadUrl({ artifact_path }, { workspace }) {
+      const file = folderPath(artifact_path);
       const files = workspaceFolder(room, workspace);
       const direct = directOf(room, files) ?? refuse('Presigned download');
-      return await signedDownload(files, direct, {
-        file: folderPath(artifact_path),
-        named: artifact_path,
-        seconds: 300,
-      });
+      return await signedDownload(files, direct, { file, named: artifact_path, seconds: 300 });
     },
 
     async createPresignedUploadUrl({ run_id, model_id, path, expiration = 900 }, { workspace }) {

@@ -3,7 +3,7 @@ import { invalidParameter, MlflowError } from '@lazuli/contract';
 import { contentDisposition } from '../artifact-store/content-disposition.ts';
 import { joinPaths, rootPath, type ArtifactPath } from '../artifact-store/artifact-path.ts';
 import type { ReadableArtifacts } from '../artifact-store/artifact-store.ts';
-import type { Download, Wanted } from './artifact-transfers.ts';
+import type { Download, Wanted } from './download.ts';
 import { writeZip, type ZipMember } from './zip-writer.ts';
 
 export interface ArchivedFolder {
@@ -57,17 +57,17 @@ async function* membersOf(
       // It has been deleted since the folder was listed.
       if (file === undefined) continue;
       const { size, modifiedMs } = file;
-      let isSent = false;
+      const state = { isSent: false };
       try {
         yield {
           ...{ name, size, modifiedMs },
           sendTo(take) {
-            isSent = true;
+            state.isSent = true;
             return file.sendTo(take);
           },
         };
       } finally {
-        if (!isSent) await file.close();
+        if (!state.isSent) await file.close();
       }
     }
     token = page.next;

@@ -1,8 +1,9 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { transferRoutes, transfers } from '@lazuli/contract';
+import { invalidParameter, transferRoutes, transfers } from '@lazuli/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../access/caller.ts';
-import type { ArtifactTransfers, Download, TransferFields, Wanted } from '../artifacts/artifact-transfers.ts';
+import type { ArtifactTransfers, TransferFields } from '../artifacts/artifact-transfers.ts';
+import type { Download, Wanted } from '../artifacts/download.ts';
 import { routerPath } from './endpoint-route.ts';
 import type { UploadBody } from '../artifacts/upload-body.ts';
 
@@ -40,7 +41,8 @@ export async function artifactTransferRoutes(app: FastifyInstance, options: Arti
   for (const [name, take] of entriesOf(uploads)) {
     for (const { method, path } of transferRoutes(transfers[name])) {
       app.route({
-        ...{ method, url: routerPath(path), onRequest: takeAnyType },
+        ...{ method, url: routerPath(path) },
+        onRequest: method === 'POST' ? [refuseSimpleType, takeAnyType] : takeAnyType,
         async handler(request, reply) {
           try {
             const caller = await options.authorize(request, transfers[name].actions);
@@ -68,6 +70,17 @@ export function uploadOf(request: FastifyRequest): UploadBody {
     length: lengthOf(request),
     maxBytes: undefined,
   };
+}
+
+const simpleTypes = new Set(['', 'text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data']);
+
+/** A page of another origin sends a POST of these types without asking; a PUT of any type it has to ask for. */
+async function refuseSimpleType({ headers }: FastifyRequest): Promise<void> {
+  const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  if (!simpleTypes.has(type)) return;
+  throw invalidParameter(
+    `An upload by POST needs a Content-Type such as application/octet-stream, not '${type}', which any web page may send.`,
+  );
 }
 
 /** Any type is taken, one that is no type at all too: it is not kept. */
@@ -150,8 +163,12 @@ function wantedOf({ method, headers }: FastifyRequest): Wanted {
 function fieldsOf(request: FastifyRequest): TransferFields {
   const query = request.query as Readonly<Record<string, string | string[] | undefined>>;
   const { '*': rest, ...params } = request.params as Readonly<Record<string, string>>;
-  const given = Object.entries(query).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]);
-  return { ...Object.fromEntries(given), ...params, ...(rest === undefined ? {} : { artifact_path: rest }) };
+  const given = Object.entries(query).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value] as const);
+  return {
+    ...Object.fromEntries<string | undefined>(given),
+    ...params,
+    ...(rest === undefined ? {} : { artifact_path: rest }),
+  };
 }
 
 function lengthOf({ headers }: FastifyRequest): number | undefined {

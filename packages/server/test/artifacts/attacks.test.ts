@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer, type OutgoingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -101,10 +101,19 @@ describe.each(pathAttacks)('%s (%s)', (_, path) => {
     ...proxied.map((address) => ['GET', `${address}?path=${path}`]),
     ...['/api', '/ajax-api'].map((prefix) => ['GET', `${prefix}/2.0/mlflow/artifacts/list?run_id=run&path=${path}`]),
     ...['GET', 'HEAD'].map((method) => [method, `/get-artifact?run_id=run&path=${path}`]),
+    ['GET', `/model-versions/get-artifact?name=model&version=1&path=${path}`],
+    ['GET', `/api/2.0/lazuli/artifacts/archive?run_id=run&path=${path}`],
+    ['GET', `/api/2.0/lazuli/model-versions/archive?name=model&version=1&path=${path}`],
+    ['POST', `/ajax-api/2.0/mlflow/upload-artifact?run_uuid=run&path=${path}`],
+    ['GET', `/api/2.0/mlflow-artifacts/presigned/${path}`],
+    ...['create', 'complete', 'abort'].map((verb) => ['POST', `/api/2.0/mlflow-artifacts/mpu/${verb}/${path}`]),
   ] as [string, string][];
 
   test.each(requests)('is refused for %s %s', async (method, address) => {
-    const answer = await send(server, method, address, { body: method === 'PUT' ? 'overwritten' : '' });
+    const answer = await send(server, method, address, {
+      ...sentWith(method),
+      ...(method === 'PUT' && { body: 'overwritten' }),
+    });
     expect(answer.status).toBe(400);
     if (method !== 'HEAD')
       expect(answer.json).toMatchObject({ message: expect.stringMatching(/^Invalid (path|value)/) as string });
@@ -119,10 +128,17 @@ describe.each(uriAttacks)('%s', (_, uri) => {
     'GET /ajax-api/2.0/mlflow/artifacts/list?run_id=attack&path=etc',
     'GET /get-artifact?run_id=attack&path=secret',
     'HEAD /get-artifact?run_id=attack&path=passwd',
+    'GET /model-versions/get-artifact?name=attack&version=1&path=secret',
+    'GET /api/2.0/lazuli/artifacts/archive?run_id=attack',
+    'GET /api/2.0/lazuli/model-versions/archive?name=attack&version=1',
+    'POST /ajax-api/2.0/mlflow/upload-artifact?run_uuid=attack&path=secret',
+    'POST /api/2.0/mlflow/artifacts/presigned-upload-url',
+    'POST /api/2.0/mlflow/artifacts/presigned-download-url',
   ])('is refused for %s', async (line) => {
     const [method = '', address = ''] = line.split(' ');
-    server.runs.set('attack', uri({ server, trap: (trap.address() as AddressInfo).port }));
-    const answer = await send(server, method, address);
+    const hostile = uri({ server, trap: (trap.address() as AddressInfo).port });
+    for (const id of ['attack', 'attack/1']) server.runs.set(id, hostile);
+    const answer = await send(server, method, address, sentWith(method));
     expect([400, 501]).toContain(answer.status);
     expectNothingTold(answer);
     expect(caught).toBe(0);
@@ -147,6 +163,13 @@ describe('a body or a name that is out of bounds', () => {
     expect(performance.now() - started).toBeLessThan(500);
   });
 });
+
+/** A body that every POST here would take, were it not for the path. */
+function sentWith(method: string): { headers?: OutgoingHttpHeaders; body?: string } {
+  if (method !== 'POST') return {};
+  const body = { run_id: 'attack', path: 'secret', upload_id: '1.x', parts: [{ part_number: 1 }] };
+  return { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+}
 
 async function upload(path: string, body: string, headers = {}): Promise<void> {
   const answer = await send(server, 'PUT', `/api/2.0/mlflow-artifacts/artifacts/${path}`, { body, headers });

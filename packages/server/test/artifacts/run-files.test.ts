@@ -12,7 +12,10 @@ describe.each(allStores)('files of runs and versions in $name', ({ open }) => {
   afterAll(() => undo.disposeAsync());
 
   const upload = (query: string, body: string | Uint8Array, headers = {}): Promise<Answer> =>
-    send(server, 'POST', `/ajax-api/2.0/mlflow/upload-artifact?${query}`, { body, headers });
+    send(server, 'POST', `/ajax-api/2.0/mlflow/upload-artifact?${query}`, {
+      body,
+      headers: { 'content-type': 'application/octet-stream', ...headers },
+    });
 
   test('are uploaded by upload-artifact and read back by get-artifact and the proxy', async () => {
     expect(await upload('run_uuid=run&path=d/50%25%20%23x.txt', 'hello')).toMatchObject({ status: 200 });
@@ -47,6 +50,18 @@ describe.each(allStores)('files of runs and versions in $name', ({ open }) => {
     expect((await send(server, 'GET', '/get-artifact?run_id=run&path=left')).status).toBe(404);
     expect((await upload('run_uuid=run&path=x', 'x', { 'x-workspace': 'second' })).status).toBe(404);
     expect((await upload('run_uuid=run&path=x', 'x', { authorization: 'nobody' })).status).toBe(403);
+  });
+
+  test.each([
+    '',
+    'text/plain',
+    'text/plain; application/json',
+    'multipart/form-data; boundary=x',
+    'Application/X-WWW-Form-Urlencoded',
+  ])('are not taken as %j, which a page of another origin may send without asking', async (type) => {
+    const answer = await upload('run_uuid=run&path=forged', 'x', { 'content-type': type });
+    expect(answer).toMatchObject({ status: 400, json: { error_code: 'INVALID_PARAMETER_VALUE' } });
+    expect((await send(server, 'GET', '/get-artifact?run_id=run&path=forged')).status).toBe(404);
   });
 
   test('of a version are read by its model and number, with ranges, as attachments', async () => {
