@@ -3,7 +3,7 @@
  * looks for what it should have logged. One line a check; the last one is `N passed, N failed`.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, type Client, type Run } from '@lazuli/client';
@@ -14,7 +14,7 @@ const exampleLimitMs = 5 * 60_000;
 
 interface Example {
   readonly file: string;
-  readonly command: () => Promise<readonly [program: string, ...args: string[]]>;
+  readonly command: (url: string) => Promise<readonly [program: string, ...args: string[]]>;
   /** The run that it logs. */
   readonly runName: string;
   readonly metric: string;
@@ -47,6 +47,22 @@ const examples: readonly Example[] = [
     points: 30,
     artifacts: ['loss.png', 'predictions.json'],
   },
+  {
+    file: 'examples/python/register.py',
+    command: async () => [await pythonWithMlflow(), 'examples/python/register.py'],
+    runName: 'logistic',
+    metric: 'accuracy',
+    points: 1,
+    artifacts: [],
+  },
+  {
+    file: 'the model in README.md',
+    command: async (url) => [await pythonWithMlflow(), '-c', await readmeLines('registered_model_name', url)],
+    runName: 'irises',
+    metric: 'accuracy',
+    points: 1,
+    artifacts: [],
+  },
 ];
 
 const count = { passed: 0, failed: 0 };
@@ -67,6 +83,15 @@ async function pythonWithMlflow(): Promise<string> {
   const module = new URL('../conformance/environments.mjs', import.meta.url).href;
   const { pythonEnvironment } = (await import(module)) as { pythonEnvironment: (name: string) => Promise<string> };
   return pythonEnvironment('python3');
+}
+
+/** The program in README.md that has a word in it, with the address of this server. */
+async function readmeLines(word: string, url: string): Promise<string> {
+  const text = await readFile(join(root, 'README.md'), 'utf8');
+  const programs = [...text.matchAll(/^```python\n(.*?)^```$/gms)].map(([, lines = '']) => lines);
+  const found = programs.find((lines) => lines.includes(word));
+  if (found === undefined) throw new Error(`README.md has no program with ${word}`);
+  return found.replaceAll('http://127.0.0.1:5000', url);
 }
 
 interface Started {
@@ -158,7 +183,7 @@ try {
       return page.ok && (await page.text()).includes('mlflow.set_tracking_uri') ? undefined : `status ${page.status}`;
     });
     for (const example of examples) {
-      await check(`${example.file}: runs to its end`, async () => run(await example.command(), url));
+      await check(`${example.file}: runs to its end`, async () => run(await example.command(url), url));
       await check(`${example.file}: what it logged is there`, () => loggedBy(client, example));
     }
     await check('npm start: the server stops when asked', async () => {
