@@ -46,7 +46,8 @@ host.fileExists = (name) => name === probeName || hasFile(name);
 
 const entries = ['index.ts', 'browser.ts'].map((name) => join(source, name));
 const program = ts.createProgram(
-  [...entries, probeName],
+  // As a root of its own, or what is found by its package's name would not be emitted.
+  [join(root, 'packages/contract/src/errors.ts'), ...entries, probeName],
   { ...options, noEmit: false, declaration: true, emitDeclarationOnly: true },
   host,
 );
@@ -82,11 +83,7 @@ function flatContract(): string {
   const flags =
     ts.TypeFormatFlags.NoTruncation | ts.TypeFormatFlags.InTypeAlias | ts.TypeFormatFlags.MultilineObjectLiterals;
   const aliases = file.statements.filter(ts.isTypeAliasDeclaration).map((statement) => {
-    const text = checker.typeToString(
-      checker.getTypeAtLocation(statement.name),
-      undefined,
-      flags | ts.TypeFormatFlags.NoTypeReduction,
-    );
+    const text = checker.typeToString(checker.getTypeAtLocation(statement.name), undefined, flags);
     return `export type ${statement.name.text} = ${text};`;
   });
   return `/** The wire of MLflow's tracking API as plain types. */

@@ -208,6 +208,8 @@ export function createTracking(platform: Platform): Tracking {
   ): Promise<RunRecord['info']> {
     const parent = options.parentRunId ?? (options.nested === true ? surrounding?.runId : undefined);
     const tags: Record<string, ParamValue> = {
+      // By it a server of Lazuli knows a request that is sent again, and makes one run of both.
+      'lazuli.requestId': crypto.randomUUID(),
       ...(await platform.sourceTags?.()),
       ...tagsOfEnvironment(platform.environment()['MLFLOW_RUN_CONTEXT']),
       ...(options.description === undefined ? {} : { 'mlflow.note.content': options.description }),
