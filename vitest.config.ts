@@ -30,7 +30,7 @@ export default defineConfig({
         name: 'unit',
         include: [
           'packages/{contract,client,server,cli}/src/**/*.test.ts',
-          'packages/cli/test/**/*.test.ts',
+          'packages/{client,cli}/test/**/*.test.ts',
           'bench/**/*.test.ts',
         ],
         provide: { engine: 'sqlite' },

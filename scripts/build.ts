@@ -25,7 +25,11 @@ const bundles: readonly Bundle[] = [
     },
     platform: 'node',
   },
-  { folder: 'packages/client/dist', input: { index: 'packages/client/src/index.ts' }, platform: 'node' },
+  {
+    folder: 'packages/client/dist',
+    input: { index: 'packages/client/src/index.ts', azure: 'packages/client/src/azure.ts' },
+    platform: 'node',
+  },
   { folder: 'packages/client/dist', input: { browser: 'packages/client/src/browser.ts' }, platform: 'neutral' },
 ];
 
