@@ -62,6 +62,7 @@ export function resourceOf(scope: string): string {
 /** What went wrong, in words: `fetch` hides it in the cause. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  if (error instanceof MlflowError) return error.message;
   return error.cause instanceof Error ? error.cause.message || error.message : error.message;
 }
 

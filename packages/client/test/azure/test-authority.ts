@@ -73,6 +73,13 @@ export async function startAuthority(certificatePem?: string): Promise<TestAutho
       response.end(
         `<form method="post" action="${redirect_uri}"><input name="code" value="${code}"><input name="state" value="${state}"><button>Sign in</button></form><script>document.forms[0].submit()</script>`,
       );
+    } else if (pathname === `/${app.tenantId}/v2.0/.well-known/openid-configuration`) {
+      const issuer = `${origin}/${app.tenantId}/v2.0`;
+      const endpoints = {
+        token_endpoint: `${origin}${base}/token`,
+        authorization_endpoint: `${origin}${base}/authorize`,
+      };
+      json(response, 200, { issuer, jwks_uri: `${origin}/keys`, ...endpoints });
     } else json(response, 404, { error: 'not_found' });
   }
 
