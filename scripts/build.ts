@@ -27,7 +27,11 @@ const bundles: readonly Bundle[] = [
   },
   {
     folder: 'packages/client/dist',
-    input: { index: 'packages/client/src/index.ts', azure: 'packages/client/src/azure.ts' },
+    input: {
+      index: 'packages/client/src/index.ts',
+      azure: 'packages/client/src/azure.ts',
+      databricks: 'packages/client/src/databricks.ts',
+    },
     platform: 'node',
   },
   { folder: 'packages/client/dist', input: { browser: 'packages/client/src/browser.ts' }, platform: 'neutral' },

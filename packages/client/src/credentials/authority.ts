@@ -155,8 +155,9 @@ export function postForm(
   fields: Readonly<Record<string, string>>,
   { fetch }: Pick<SignInContext, 'fetch'>,
   signal: AbortSignal,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<JsonAnswer> {
-  return askForJson(fetch, url, { method: 'POST', body: new URLSearchParams(fields), signal });
+  return askForJson(fetch, url, { method: 'POST', body: new URLSearchParams(fields), headers, signal });
 }
 
 const tries = 4;
