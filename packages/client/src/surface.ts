@@ -41,3 +41,7 @@ export type { ColumnSpec, ModelSignature, TensorSpec } from './models/signature.
 export type { ResumedLog } from './logging/unsent-log.ts';
 export { MlflowError } from '@lazuli/contract';
 export type { ErrorCode, Experiment, Metric, ModelVersion, Param, Run, RunInfo, RunTag } from '@lazuli/contract';
+export { dualTracking } from './dual-tracking/dual-tracking.ts';
+export type { DualStore, DualTracking, DualTrackingOptions } from './dual-tracking/dual-tracking.ts';
+export { experimentNameIn } from './dual-tracking/experiment-names.ts';
+export type { OnSecondaryFailure } from './dual-tracking/follower.ts';
