@@ -2,6 +2,7 @@ import { contract, type Endpoint } from '@lazuli/contract';
 import type { ArtifactStore } from '../artifacts/artifact-store.ts';
 import type { Client } from '../client.ts';
 import type { CallOptions } from '../transport.ts';
+import { experimentNameIn } from './experiment-names.ts';
 import { createFollower, type Follower, type OnSecondaryFailure } from './follower.ts';
 import { repeat } from './repetition.ts';
 import { translated, type Input } from './translation.ts';
@@ -77,8 +78,8 @@ function trackedInBoth(group: string, endpoints: Readonly<Record<string, Endpoin
     Object.entries(methods).map(([name, own]) => {
       const isRead = endpoints[name]?.actions.every((action) => action.endsWith('/read')) === true;
       const call: Method = async (input, callOptions) => {
-        const answer = await own(input, callOptions);
-        learnFiles(answer, twins);
+        const answer = await own(namedIn(primary, input, group), callOptions);
+        learn(input, answer, twins);
         if (!isRead) await follower.follow(name, () => repeat({ group, name, input, answer }, stores));
         return answer;
       };
@@ -117,15 +118,30 @@ function filesInBoth(uri: string, { primary, secondary, twins, follower }: Store
   };
 }
 
-interface Located {
-  readonly info?: { readonly run_id?: string; readonly model_id?: string; readonly artifact_uri: string };
+const nameFields = ['name', 'experiment_name', 'new_name'];
+
+/** The input with the name that an experiment has in this store. */
+function namedIn({ uri }: Store, input: Input, group: string): Input {
+  if (group !== 'experiments') return input;
+  const entries = Object.entries(input).map(([field, value]) => [
+    field,
+    nameFields.includes(field) && typeof value === 'string' ? experimentNameIn(uri.kind, value) : value,
+  ]);
+  return Object.fromEntries(entries) as Input;
 }
 
-/** Remembers where the files of the runs and models lie that an answer names. */
-function learnFiles(answer: unknown, twins: Twins): void {
-  const { run, model } = answer as { run?: Located; model?: Located };
-  for (const { info } of [run ?? {}, model ?? {}]) {
-    if (info?.run_id !== undefined) twins.noteFiles('run', info.run_id, info.artifact_uri);
-    else if (info?.model_id !== undefined) twins.noteFiles('model', info.model_id, info.artifact_uri);
-  }
+interface Learnt {
+  readonly experiment_id?: string;
+  readonly experiment?: { readonly experiment_id: string };
+  readonly run?: { readonly info: { readonly run_id: string; readonly artifact_uri: string } };
+  readonly model?: { readonly info: { readonly model_id: string; readonly artifact_uri: string } };
+}
+
+/** Remembers what an answer tells: what an experiment is called, and where the files of a run or model lie. */
+function learn(input: Input, answer: unknown, twins: Twins): void {
+  const { experiment, experiment_id = experiment?.experiment_id, run, model } = answer as Learnt;
+  const name = input['name'] ?? input['experiment_name'];
+  if (experiment_id !== undefined && typeof name === 'string') twins.noteName(experiment_id, name);
+  if (run !== undefined) twins.noteFiles('run', run.info.run_id, run.info.artifact_uri);
+  if (model !== undefined) twins.noteFiles('model', model.info.model_id, model.info.artifact_uri);
 }

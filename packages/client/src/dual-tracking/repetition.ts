@@ -1,3 +1,4 @@
+import { MlflowError } from '@lazuli/contract';
 import type { Client } from '../client.ts';
 import { experimentNameIn } from './experiment-names.ts';
 import { translated, type Input } from './translation.ts';
@@ -30,11 +31,14 @@ export async function repeat({ group, name, input, answer }: Done, there: There)
     await create(input, answer, there);
     return;
   }
+  if (group === 'loggedModels' && there.twins.fileModel(input['model_id']) !== undefined) return;
+  const given = renamed(await translated(input, there.twins), there);
+  if (name === 'logOutputs' && (given['models'] as unknown[]).length === 0) return;
   const client = there.secondary.client as unknown as Record<
     string,
     Record<string, (input: Input) => Promise<unknown>>
   >;
-  await client[group]?.[name]?.(renamed(await translated(input, there.twins), there));
+  await client[group]?.[name]?.(given);
 }
 
 function renamed(input: Input, { secondary }: There): Input {
@@ -69,10 +73,15 @@ const creations: Readonly<Record<string, (input: Input, answer: unknown, there: 
     const { model_id, name } = (answer as Awaited<ReturnType<Client['loggedModels']['createLoggedModel']>>).model.info;
     const given = await translated({ ...input, name }, twins);
     const { tags = [], ...rest } = given as Inputs<'loggedModels', 'createLoggedModel'>;
-    const { model } = await secondary.client.loggedModels.createLoggedModel({
-      ...rest,
-      tags: [...tags, { key: tagOnSecondary.model, value: model_id }],
-    });
-    await twins.pair('model', model_id, model.info.model_id);
+    const twin = await secondary.client.loggedModels
+      .createLoggedModel({ ...rest, tags: [...tags, { key: tagOnSecondary.model, value: model_id }] })
+      .catch((error: unknown) => {
+        const runId = input['source_run_id'];
+        // *Azure ML and MLflow before 3 answer 404: they keep models among the files of runs.*
+        if (!(error instanceof MlflowError) || error.errorCode !== 'ENDPOINT_NOT_FOUND' || typeof runId !== 'string')
+          throw error;
+        twins.noteFileModel(model_id, { runId, name });
+      });
+    if (twin !== undefined) await twins.pair('model', model_id, twin.model.info.model_id);
   },
 };

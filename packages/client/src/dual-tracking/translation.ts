@@ -11,12 +11,11 @@ const idFields: Readonly<Record<string, Kind>> = {
   model_id: 'model',
 };
 
-/** Lists whose items name runs or models, too. */
-const listFields = ['metrics', 'models'];
-
 export async function translated(input: Input, twins: Twins): Promise<Input> {
   const entries = await Promise.all(
-    Object.entries(input).map(async ([field, value]) => [field, await translatedField(field, value, twins)] as const),
+    Object.entries(input)
+      .filter(([field, value]) => field !== 'model_id' || twins.fileModel(value) === undefined)
+      .map(async ([field, value]) => [field, await translatedField(field, value, twins)] as const),
   );
   return withParent(Object.fromEntries(entries), twins);
 }
@@ -24,7 +23,11 @@ export async function translated(input: Input, twins: Twins): Promise<Input> {
 async function translatedField(field: string, value: unknown, twins: Twins): Promise<unknown> {
   const kind = idFields[field];
   if (kind !== undefined && typeof value === 'string' && value !== '') return await twins.of(kind, value);
-  if (listFields.includes(field) && Array.isArray(value))
+  if (field === 'models' && Array.isArray(value)) {
+    const linked = (value as Input[]).filter(({ model_id }) => twins.fileModel(model_id) === undefined);
+    return await Promise.all(linked.map((item) => translated(item, twins)));
+  }
+  if (field === 'metrics' && Array.isArray(value))
     return await Promise.all(value.map((item: Input) => translated(item, twins)));
   if (field === 'tags' && Array.isArray(value))
     return await Promise.all(value.map((item: Input) => withParent(item, twins)));
@@ -52,6 +55,8 @@ async function translatedSource(source: string, twins: Twins): Promise<string> {
   const [, run, path = ''] = /^runs:\/+([^/]+)(.*)$/.exec(source) ?? [];
   if (run !== undefined) return `runs:/${await twins.of('run', run)}${path}`;
   const model = /^models:\/+(m-[0-9a-f]+)$/.exec(source)?.[1];
+  const place = twins.fileModel(model);
+  if (place !== undefined) return `runs:/${await twins.of('run', place.runId)}/${place.name}`;
   if (model !== undefined) return `models:/${await twins.of('model', model)}`;
   return await twins.locationOf(source);
 }

@@ -19,6 +19,11 @@ export interface Twins {
   /** Notes a new pair and tags both. */
   pair(kind: 'run' | 'model', primaryId: string, secondaryId: string): Promise<void>;
   note(kind: Kind, primaryId: string, secondaryId: string): void;
+  /** Notes what an experiment was called by who asked for it: the primary may know it by a part of that. */
+  noteName(experimentId: string, name: string): void;
+  /** Notes a model that the secondary has no logged model of, but among the files of its run. */
+  noteFileModel(modelId: string, place: FileModel): void;
+  fileModel(modelId: unknown): FileModel | undefined;
   /** Notes where the files of a run or model of the primary lie. */
   noteFiles(kind: 'run' | 'model', primaryId: string, location: string): void;
   /** Where the twins of files lie; rejects where their run or model is not known or has no twin. */
@@ -26,6 +31,12 @@ export interface Twins {
 }
 
 export type Kind = 'experiment' | 'run' | 'model';
+
+/** A model among the files of a run of the primary: below `runs:/{runId}/{name}`. */
+export interface FileModel {
+  readonly runId: string;
+  readonly name: string;
+}
 
 interface Files {
   readonly kind: 'run' | 'model';
@@ -50,18 +61,22 @@ export function createTwins(primary: Store, secondary: Store): Twins {
     },
   };
 
+  const names = new Map<string, string>();
+  const fileModels = new Map<unknown, FileModel>();
   const files = new Map<string, Files>();
 
   async function locationOfTwin({ kind, id }: Files): Promise<string> {
+    const model = fileModels.get(id);
+    if (model !== undefined) return `${await locationOfTwin({ kind: 'run', id: model.runId })}/${model.name}`;
     const twin = await twins.of(kind, id);
     if (kind === 'run') return (await secondary.client.runs.getRun({ run_id: twin })).run.info.artifact_uri;
     return (await secondary.client.loggedModels.getLoggedModel({ model_id: twin })).model.info.artifact_uri;
   }
 
   async function experimentTwin(experiment_id: string): Promise<string> {
-    const { experiment } = await primary.client.experiments.getExperiment({ experiment_id });
-    const name = experimentNameIn(secondary.uri.kind, experiment.name);
-    return await experimentCalled(secondary.client, name);
+    const name =
+      names.get(experiment_id) ?? (await primary.client.experiments.getExperiment({ experiment_id })).experiment.name;
+    return await experimentCalled(secondary.client, experimentNameIn(secondary.uri.kind, name));
   }
 
   const twins: Twins = {
@@ -86,6 +101,13 @@ export function createTwins(primary: Store, secondary: Store): Twins {
       if (kind === 'run') await primary.client.runs.setTag({ run_id: primaryId, ...tag });
       else await primary.client.loggedModels.setLoggedModelTags({ model_id: primaryId, tags: [tag] });
     },
+    noteName: (experimentId, name) => {
+      names.set(experimentId, name);
+    },
+    noteFileModel: (modelId, place) => {
+      fileModels.set(modelId, place);
+    },
+    fileModel: (modelId) => fileModels.get(modelId),
     noteFiles: (kind, id, location) => {
       files.set(location, { kind, id });
     },

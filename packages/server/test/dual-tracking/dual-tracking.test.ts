@@ -188,6 +188,39 @@ inBoth('files of runs and models go to both places', async ({ databricks, azure,
   });
 });
 
+inBoth('a store without logged models gets them among the files of the run', async (both) => {
+  const { databricks, azure, files } = both;
+  const absent = async (): Promise<never> => {
+    throw new MlflowError('ENDPOINT_NOT_FOUND', 'There is no such endpoint.');
+  };
+  const loggedModels = Object.fromEntries(Object.keys(azure.client.loggedModels).map((name) => [name, absent]));
+  const older = { ...azure, client: { ...azure.client, loggedModels } as unknown as DualStore['client'] };
+  const dual = dualTracking({
+    primary: databricks,
+    secondary: older,
+    onSecondaryFailure: 'fail',
+    registry: 'secondary',
+  });
+  const { run_id, experiment_id } = await startRun(dual);
+  const { model } = await dual.client.loggedModels.createLoggedModel({
+    experiment_id,
+    name: 'net',
+    source_run_id: run_id,
+  });
+  const { model_id, artifact_uri } = model.info;
+  await dual.artifactsAt(artifact_uri).upload([{ path: 'MLmodel', content: new Blob(['flavors: {}']) }]);
+  await dual.client.loggedModels.finalizeLoggedModel({ model_id, status: 'LOGGED_MODEL_READY' });
+  await dual.client.runs.logOutputs({ run_id, models: [{ model_id, step: 1 }] });
+  await dual.client.runs.logMetric({ run_id, key: 'acc', value: 1, timestamp: 1, model_id });
+  await dual.client.registeredModels.createRegisteredModel({ name: 'iris' });
+  await dual.client.modelVersions.createModelVersion({ name: 'iris', source: `models:/${model_id}`, run_id, model_id });
+  const { run } = await onlyRun(azure, 'iris-classifier');
+  expect(files.get(`${run.info.artifact_uri}/net/MLmodel`)).toBe('flavors: {}');
+  expect(run.data.metrics).toMatchObject([{ key: 'acc', value: 1 }]);
+  const { model_version } = await azure.client.modelVersions.getModelVersion({ name: 'iris', version: '1' });
+  expect(model_version).toMatchObject({ run_id: run.info.run_id, source: `runs:/${run.info.run_id}/net` });
+});
+
 inBoth('another process goes on with the runs of both', async ({ databricks, azure, files }) => {
   const { run_id } = await startRun(
     dualTracking({ primary: databricks, secondary: azure, onSecondaryFailure: 'fail' }),
@@ -220,9 +253,9 @@ describe('the registry', () => {
     'is that of Databricks where it is the secondary, and knows runs by their ids there',
     async ({ databricks, azure }) => {
       const dual = dualTracking({ primary: azure, secondary: databricks, onSecondaryFailure: 'queue' });
-      // The Azure side would name it by the last part of the path, so Databricks is told the path.
       const { run_id } = await startRun(dual);
       await register(dual, run_id);
+      expect((await onlyRun(azure, 'iris-classifier')).run.info.run_id).toBe(run_id);
       const twin = (await onlyRun(databricks, path)).run.info.run_id;
       expect(await versionsIn(databricks)).toMatchObject([
         { version: '1', run_id: twin, source: `runs:/${twin}/model` },
