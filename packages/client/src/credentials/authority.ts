@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { failureCode, isTransientFailure } from '../retry-policy.ts';
 import { reasonOf, rejected, SignInError, type AccessToken } from './credential.ts';
 import type { SignInContext } from './sign-in-context.ts';
 
@@ -178,8 +179,11 @@ async function askForJson(
       const asked = Number(response.headers.get('retry-after') ?? NaN);
       wait = Number.isFinite(asked) ? Math.min(asked * 1000, 10_000) : backoff(attempt);
     } catch (error) {
-      if (request.signal.aborted || attempt === tries)
-        throw rejected(`${new URL(url).origin} cannot be reached: ${reasonOf(error)}`, error);
+      if (request.signal.aborted || attempt === tries || !isTransientFailure(error)) {
+        const isUntrusted = /SELF_SIGNED|UNABLE_TO_(?:GET_ISSUER|VERIFY)/.test(failureCode(error) ?? '');
+        const hint = isUntrusted ? '. Give the certificate of its issuer in NODE_EXTRA_CA_CERTS.' : '';
+        throw rejected(`${new URL(url).origin} cannot be reached: ${reasonOf(error)}${hint}`, error);
+      }
       wait = backoff(attempt);
     }
     await pause(wait, undefined, { signal: request.signal });

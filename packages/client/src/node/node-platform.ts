@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { env, emitWarning } from 'node:process';
 import { MlflowError } from '@lazuli/contract';
+import { connectionSettings } from '../environment.ts';
 import type { OnnxRuntime } from '../models/load-model.ts';
 import type { Platform } from '../tracking/platform.ts';
 import type { Run } from '../tracking/run-handle.ts';
@@ -23,6 +24,12 @@ export function nodePlatform(): Platform {
     atExit,
     keep: (runId, lines) => keepInFile(env, runId, lines),
     systemMetrics: () => (sample ??= machineSampler())(),
+    // Loaded for those alone who sign in. What may be skipped for a server's certificate may not be for an authority's.
+    signIn: async (uri, environment) => {
+      const { signIn } = await import('../sign-in.ts');
+      const { tls } = connectionSettings(environment);
+      return signIn(uri, environment, fetchWith({ ...tls, isInsecure: false }, environment));
+    },
     warn: (message) => emitWarning(message, 'LazuliWarning'),
   };
 }
