@@ -44,7 +44,9 @@ host.getSourceFile = (name, languageVersion, ...rest) =>
 const hasFile = host.fileExists.bind(host);
 host.fileExists = (name) => name === probeName || hasFile(name);
 
-const entries = ['index.ts', 'browser.ts'].map((name) => join(source, name));
+const entries = ['index.ts', 'browser.ts', 'azure.ts', 'databricks.ts', 'credentials/node-forge.d.ts'].map((name) =>
+  join(source, name),
+);
 const program = ts.createProgram(
   // As a root of its own, or what is found by its package's name would not be emitted.
   [join(root, 'packages/contract/src/errors.ts'), ...entries, probeName],
