@@ -28,11 +28,11 @@ function azure(uri: string, options: { overwrite?: 'refused'; pageSize?: number;
       if (method === 'POST') {
         const { paths } = JSON.parse(body as string) as { paths: { path: string }[] };
         const known = paths.filter(({ path }) => options.overwrite === 'refused' && blobs.has(path));
-        const errors = known.map(({ path }) => [
+        const errors = known.map(({ path }): [string, unknown] => [
           path,
           { error: { code: 'UserError', message: `${path} already exists.` } },
         ]);
-        const information = paths.map(({ path }) => [path, { contentUri: address(path), path }]);
+        const information = paths.map(({ path }): [string, unknown] => [path, { contentUri: address(path), path }]);
         return Response.json({
           errors: Object.fromEntries(errors),
           artifactContentInformation: Object.fromEntries(information),
