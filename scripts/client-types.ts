@@ -44,9 +44,12 @@ host.getSourceFile = (name, languageVersion, ...rest) =>
 const hasFile = host.fileExists.bind(host);
 host.fileExists = (name) => name === probeName || hasFile(name);
 
-const entries = ['index.ts', 'browser.ts'].map((name) => join(source, name));
+const entries = ['index.ts', 'browser.ts', 'azure.ts', 'databricks.ts', 'credentials/node-forge.d.ts'].map((name) =>
+  join(source, name),
+);
 const program = ts.createProgram(
-  [...entries, probeName],
+  // As a root of its own, or what is found by its package's name would not be emitted.
+  [join(root, 'packages/contract/src/errors.ts'), ...entries, probeName],
   { ...options, noEmit: false, declaration: true, emitDeclarationOnly: true },
   host,
 );
@@ -79,14 +82,9 @@ function flatContract(): string {
   const checker = program.getTypeChecker();
   const file = program.getSourceFile(probeName);
   if (file === undefined) throw new Error('The probe was not read.');
-  const flags =
-    ts.TypeFormatFlags.NoTruncation | ts.TypeFormatFlags.InTypeAlias | ts.TypeFormatFlags.MultilineObjectLiterals;
+  const flags = ts.TypeFormatFlags.NoTruncation | ts.TypeFormatFlags.InTypeAlias;
   const aliases = file.statements.filter(ts.isTypeAliasDeclaration).map((statement) => {
-    const text = checker.typeToString(
-      checker.getTypeAtLocation(statement.name),
-      undefined,
-      flags | ts.TypeFormatFlags.NoTypeReduction,
-    );
+    const text = checker.typeToString(checker.getTypeAtLocation(statement.name), undefined, flags);
     return `export type ${statement.name.text} = ${text};`;
   });
   return `/** The wire of MLflow's tracking API as plain types. */

@@ -40,6 +40,14 @@ const examples: readonly Example[] = [
     artifacts: [],
   },
   {
+    file: 'examples/typescript/train.ts',
+    command: async () => [join(root, 'node_modules/.bin/node'), 'examples/typescript/train.ts'],
+    runName: 'least squares',
+    metric: 'loss',
+    points: 50,
+    artifacts: ['predictions.json', 'summary.txt'],
+  },
+  {
     file: 'examples/python/train.py',
     command: async () => [await pythonWithMlflow(), 'examples/python/train.py'],
     runName: 'sgd',

@@ -22,10 +22,10 @@ export function callOf(
         ? String(given[name]).split('/').map(encodeURIComponent).join('/')
         : encodeURIComponent(String(given[name])),
     );
-    const fields = Object.fromEntries(Object.entries(given).filter(([name]) => !inPath.has(name)));
     const text = isInQuery
-      ? await transport.send(route.method, path + queryOf(fields), undefined, options)
-      : await transport.send(route.method, path, write(fields), options);
+      ? await transport.send(route.method, path + queryOf(given, inPath), undefined, options)
+      : // *MLflow's server reads a field from the body also where the path names it (PATCH logged-models/{model_id}).*
+        await transport.send(route.method, path, write(given), options);
     return readJson(read, text);
   };
 }
@@ -34,9 +34,10 @@ function textOf(value: string | number | bigint | boolean): string {
   return String(value);
 }
 
-function queryOf(fields: Record<string, unknown>): string {
+function queryOf(fields: Record<string, unknown>, inPath: ReadonlySet<string | undefined>): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(fields)) {
+    if (inPath.has(name)) continue;
     for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) {
       if (item !== undefined) query.append(name, textOf(item as string | number | bigint | boolean));
     }

@@ -44,6 +44,7 @@ export type { ErrorCode, Experiment, Metric, ModelVersion, Param, Run, RunInfo, 
 export { dualTracking } from './dual-tracking/dual-tracking.ts';
 export type { DualStore, DualTracking, DualTrackingOptions } from './dual-tracking/dual-tracking.ts';
 export { experimentNameIn } from './dual-tracking/experiment-names.ts';
-export type { OnSecondaryFailure } from './dual-tracking/follower.ts';
 export { createResourceManager } from './resource-manager.ts';
 export type { ResourceManager } from './resource-manager.ts';
+export type { DualTrackingUris, StoreAddress } from './tracking/dual-connection.ts';
+export type { OnSecondaryFailure } from './dual-tracking/follower.ts';

@@ -31,7 +31,7 @@ export function signInByBrowser(flow: BrowserFlow, context: SignInContext) {
     const { authorize } = await authority.endpoints(signal);
     if (authorize === undefined) throw rejected(`${authority.name} has no sign-in page.`);
     const [state, verifier] = [randomText(), randomText()];
-    await using waiter = await waitForCode(state);
+    const waiter = await waitForCode(state);
     const redirectUri = `http://localhost:${waiter.port}`;
     const url = new URL(authorize);
     const query = {
@@ -52,12 +52,14 @@ export function signInByBrowser(flow: BrowserFlow, context: SignInContext) {
     const ended = AbortSignal.any([signal, late]);
     // The browser may run as long as it likes; only that it failed ends the wait.
     const failed = open(url.href).then(() => new Promise<never>(() => undefined));
-    const code = await untilAborted(Promise.race([waiter.code, failed]), ended).catch((error: unknown) => {
-      signal.throwIfAborted();
-      if (late.aborted)
-        throw new SignInError('timed out', `Nobody signed in with the browser within ${limit / 1000} s.`);
-      throw error;
-    });
+    const code = await untilAborted(Promise.race([waiter.code, failed]), ended)
+      .catch((error: unknown) => {
+        signal.throwIfAborted();
+        if (late.aborted)
+          throw new SignInError('timed out', `Nobody signed in with the browser within ${limit / 1000} s.`);
+        throw error;
+      })
+      .finally(waiter.close);
     context.log.hide(code);
     const fields = {
       grant_type: 'authorization_code',
@@ -75,9 +77,10 @@ function randomText(): string {
   return randomBytes(32).toString('base64url');
 }
 
-interface CodeWaiter extends AsyncDisposable {
+interface CodeWaiter {
   readonly port: number;
   readonly code: Promise<string>;
+  readonly close: () => void;
 }
 
 async function waitForCode(state: string): Promise<CodeWaiter> {
@@ -116,7 +119,7 @@ async function waitForCode(state: string): Promise<CodeWaiter> {
   return {
     port: (server.address() as AddressInfo).port,
     code,
-    [Symbol.asyncDispose]: () => close(server),
+    close: () => close(server),
   };
 }
 
@@ -151,12 +154,10 @@ function answer(response: ServerResponse, status: number, words: string): void {
   response.end(`<!doctype html><html lang="en"><title>Lazuli</title><p>${words}</p></html>`);
 }
 
-async function close(server: Server): Promise<void> {
-  await new Promise((done) => {
-    server.close(done);
-    // Answers that are under way end by themselves; a browser's spare connections would keep the server.
-    server.closeIdleConnections();
-  });
+function close(server: Server): void {
+  server.close();
+  // The answer gets its second to arrive; a browser's spare connections would keep the process.
+  setTimeout(() => server.closeAllConnections(), 1000).unref();
 }
 
 /** The command that opens an address, `undefined` where there is none. */

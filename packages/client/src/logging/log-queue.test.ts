@@ -150,7 +150,7 @@ test('logging waits for room, and throws where nobody waits', async () => {
   const pushed = Array.from({ length: 20 }, (_, index) => queue.push(metric(index)));
   expect(() => queue.push(metric(20))).toThrow(/Await what logMetric/);
   const state = (promise: Promise<void> | undefined): Promise<unknown> =>
-    Promise.race([promise?.then(() => 'room'), Promise.resolve('full')]);
+    Promise.race([promise?.then(() => 'room'), new Promise((resolve) => setImmediate(resolve, 'full'))]);
   expect(await state(pushed[0])).toBe('room');
   expect(await state(pushed[19])).toBe('full');
   open();

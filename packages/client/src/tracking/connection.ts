@@ -1,5 +1,6 @@
 import { MlflowError } from '@lazuli/contract';
 import { clientOver, type Client } from '../client.ts';
+import { experimentNameIn } from '../dual-tracking/experiment-names.ts';
 import { storeFor } from '../artifacts/store-for.ts';
 import type { ArtifactStore } from '../artifacts/artifact-store.ts';
 import { connectionSettings, flag, number, type ConnectionSettings, type Environment } from '../environment.ts';
@@ -16,6 +17,10 @@ export interface Connection {
   readonly transport: Transport;
   readonly client: Client;
   readonly artifactsAt: (uri: string) => ArtifactStore;
+  /** What an experiment of this name is called there. */
+  readonly experimentName: (name: string) => string;
+  /** Waits for what a second store has still to be told. */
+  readonly flush?: (signal?: AbortSignal) => Promise<void>;
 }
 
 export interface ConnectOptions {
@@ -57,6 +62,7 @@ export async function connect(uri: string, options: ConnectOptions, platform: Pl
     transport,
     client: clientOver(transport),
     artifactsAt: (place) => storeFor(place, read, transport, multipart),
+    experimentName: (name) => experimentNameIn(read.kind, name),
   };
 }
 

@@ -1,12 +1,17 @@
 import { invalidParameter, MlflowError, type Experiment } from '@lazuli/contract';
 import type { Client } from '../client.ts';
+import { experimentNameIn } from '../dual-tracking/experiment-names.ts';
 import type { Environment } from '../environment.ts';
+import type { Connection } from './connection.ts';
+
+type Place = Pick<Connection, 'client' | 'uri' | 'experimentName'>;
 
 /** *The experiment that every server has from its start.* */
 const defaultExperiment = '0';
 
-/** The experiment of a name; makes it where it is not there. */
-export async function experimentNamed(client: Client, name: string): Promise<Experiment> {
+/** The experiment of a name, as this service calls it; makes it where it is not there. */
+export async function experimentNamed({ client, experimentName }: Place, given: string): Promise<Experiment> {
+  const name = experimentName(given);
   const found = await findExperiment(client, name);
   if (found !== undefined) return active(found);
   try {
@@ -38,14 +43,14 @@ function active(experiment: Experiment): Experiment {
 }
 
 /** *MLflow: the name comes before the id; where both are set they mean one experiment.* */
-export async function experimentOfEnvironment(client: Client, environment: Environment): Promise<string> {
+export async function experimentOfEnvironment(place: Place, environment: Environment): Promise<string> {
   const name = environment['MLFLOW_EXPERIMENT_NAME'];
   const id = environment['MLFLOW_EXPERIMENT_ID'];
   if (!name) return id || defaultExperiment;
   const named = id
-    ? (await client.experiments.getExperiment({ experiment_id: id })).experiment
-    : await experimentNamed(client, name);
-  if (named.name !== name) {
+    ? (await place.client.experiments.getExperiment({ experiment_id: id })).experiment
+    : await experimentNamed(place, name);
+  if (named.name !== experimentNameIn(place.uri.kind, name)) {
     throw invalidParameter(
       `MLFLOW_EXPERIMENT_ID is '${id ?? ''}', the experiment '${named.name}', but MLFLOW_EXPERIMENT_NAME is '${name}'.`,
     );

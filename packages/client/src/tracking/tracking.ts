@@ -11,6 +11,7 @@ import { flag } from '../environment.ts';
 import { loggedModel, type LoggedModelHandle, type ModelToLog } from '../models/log-model.ts';
 import { registeredVersion, type RegisterOptions } from '../models/register-model.ts';
 import { connect, type Connection, type ConnectOptions } from './connection.ts';
+import { addressOf, connectBoth, type DualTrackingUris } from './dual-connection.ts';
 import { experimentNamed, experimentOfEnvironment } from './experiments.ts';
 import { isStatusForeign } from './job.ts';
 import type { Platform } from './platform.ts';
@@ -63,8 +64,11 @@ export interface StartRun {
 }
 
 export interface Tracking {
-  /** Says where runs go; sends nothing. The environment's MLFLOW_TRACKING_URI stands in for it. */
-  readonly setTrackingUri: (uri: string, options?: ConnectOptions) => void;
+  /**
+   * Says where runs go; sends nothing. The environment's MLFLOW_TRACKING_URI stands in for it. `{ primary, secondary,
+   * onSecondaryFailure }` has them go to two places at once.
+   */
+  readonly setTrackingUri: (uri: string | DualTrackingUris, options?: ConnectOptions) => void;
   /** The URI that runs go to; throws where there is none. */
   readonly getTrackingUri: () => string;
   /** Says where registered models are, if not where the runs are (or MLFLOW_REGISTRY_URI). */
@@ -97,14 +101,14 @@ export interface Tracking {
   readonly registerModel: (source: string, name: string, options?: RegisterOptions) => Promise<ModelVersion>;
   /** All runs that match, fetched page by page as they are asked for; of the current experiment where none is named. */
   readonly searchRuns: (options?: SearchRunsOptions) => AsyncGenerator<RunRecord, void, undefined>;
-  /** Sends what waits in the queues of all open runs. */
+  /** Sends what waits in the queues of all open runs, and what a second store has still to be told. */
   readonly flush: () => Promise<void>;
   /** The connections, for what is built on top of this. */
   readonly connections: { readonly tracking: () => Promise<Connection>; readonly registry: () => Promise<Connection> };
 }
 
 interface Place {
-  readonly uri: string;
+  readonly uri: string | DualTrackingUris;
   readonly options: ConnectOptions;
 }
 
@@ -115,7 +119,7 @@ export function createTracking(platform: Platform): Tracking {
   /** *MLflow takes the run of the environment once; a later one is a new run.* */
   let isRunOfEnvironmentTaken = false;
   const open = new Set<Run>();
-  const connected = new Map<string, { options: ConnectOptions; connection: Promise<Connection> }>();
+  const connected = new Map<Place['uri'], { options: ConnectOptions; connection: Promise<Connection> }>();
 
   function placeOf(given: Place | undefined, variable: string): Place | undefined {
     const uri = platform.environment()[variable];
@@ -136,7 +140,7 @@ export function createTracking(platform: Platform): Tracking {
   function connectionTo({ uri, options }: Place): Promise<Connection> {
     const known = connected.get(uri);
     if (known?.options === options) return known.connection;
-    const connection = connect(uri, options, platform);
+    const connection = typeof uri === 'string' ? connect(uri, options, platform) : connectBoth(uri, platform);
     connected.set(uri, { options, connection });
     connection.catch(() => connected.delete(uri));
     return connection;
@@ -153,11 +157,11 @@ export function createTracking(platform: Platform): Tracking {
     return Object.keys(place.options).length === 0 ? { ...place, options: noOptions } : place;
   }
 
-  async function experimentFor(client: Client, options: StartRunOptions): Promise<string> {
+  async function experimentFor(connection: Connection, options: StartRunOptions): Promise<string> {
     if (options.experimentId !== undefined) return options.experimentId;
     if (options.experimentName !== undefined)
-      return (await experimentNamed(client, options.experimentName)).experiment_id;
-    return experimentId ?? experimentOfEnvironment(client, platform.environment());
+      return (await experimentNamed(connection, options.experimentName)).experiment_id;
+    return experimentId ?? experimentOfEnvironment(connection, platform.environment());
   }
 
   async function begin(options: StartRunOptions): Promise<Run> {
@@ -178,7 +182,7 @@ export function createTracking(platform: Platform): Tracking {
     }
     const info =
       runId === undefined
-        ? await create(client, options, surrounding)
+        ? await create(connection, options, surrounding)
         : await resume(client, runId, platform.environment());
     const run = openRun(info, connection, platform, () => {
       stopWatching?.();
@@ -202,12 +206,14 @@ export function createTracking(platform: Platform): Tracking {
   }
 
   async function create(
-    client: Client,
+    connection: Connection,
     options: StartRunOptions,
     surrounding: Run | undefined,
   ): Promise<RunRecord['info']> {
     const parent = options.parentRunId ?? (options.nested === true ? surrounding?.runId : undefined);
     const tags: Record<string, ParamValue> = {
+      // By it a server of Lazuli knows a request that is sent again, and makes one run of both.
+      'lazuli.requestId': crypto.randomUUID(),
       ...(await platform.sourceTags?.()),
       ...tagsOfEnvironment(platform.environment()['MLFLOW_RUN_CONTEXT']),
       ...(options.description === undefined ? {} : { 'mlflow.note.content': options.description }),
@@ -215,8 +221,8 @@ export function createTracking(platform: Platform): Tracking {
       ...options.tags,
     };
     const list: RunTag[] = Object.entries(tags).map(([key, value]) => ({ key, value: String(value) }));
-    const { run } = await client.runs.createRun({
-      experiment_id: await experimentFor(client, options),
+    const { run } = await connection.client.runs.createRun({
+      experiment_id: await experimentFor(connection, options),
       start_time: Date.now(),
       tags: list,
       ...(options.runName === undefined ? {} : { run_name: options.runName }),
@@ -262,16 +268,15 @@ export function createTracking(platform: Platform): Tracking {
       tracking = { uri, options };
       experimentId = undefined;
     },
-    getTrackingUri: () => trackingPlace().uri,
+    getTrackingUri: () => addressOf(trackingPlace().uri),
     setRegistryUri(uri, options = {}) {
       registry = { uri, options };
     },
-    getRegistryUri: () => registryPlace().uri,
+    getRegistryUri: () => addressOf(registryPlace().uri),
     getClient: async () => (await connections.tracking()).client,
     getRegistryClient: async () => (await connections.registry()).client,
     async setExperiment(name) {
-      const { client } = await connections.tracking();
-      const experiment = await experimentNamed(client, name);
+      const experiment = await experimentNamed(await connections.tracking(), name);
       experimentId = experiment.experiment_id;
       return experiment;
     },
@@ -311,7 +316,8 @@ export function createTracking(platform: Platform): Tracking {
       });
     },
     async *searchRuns(options = {}) {
-      const { client } = await connections.tracking();
+      const connection = await connections.tracking();
+      const { client } = connection;
       const named = await Promise.all(
         (options.experimentNames ?? []).map(
           async (experiment_name) =>
@@ -321,7 +327,7 @@ export function createTracking(platform: Platform): Tracking {
       const given = [...(options.experimentIds ?? []), ...named];
       yield* client.runs.searchRuns.all(
         {
-          experiment_ids: given.length > 0 ? given : [await experimentFor(client, {})],
+          experiment_ids: given.length > 0 ? given : [await experimentFor(connection, {})],
           max_results: options.pageSize ?? 1_000,
           ...(options.filter === undefined ? {} : { filter: options.filter }),
           ...(options.orderBy === undefined ? {} : { order_by: [...options.orderBy] }),
@@ -332,6 +338,7 @@ export function createTracking(platform: Platform): Tracking {
     },
     async flush() {
       await Promise.all([...open].map((run) => run.wait()));
+      for (const { connection } of connected.values()) await (await connection).flush?.();
     },
     connections,
   };

@@ -100,14 +100,14 @@ test('an ONNX model is logged with the files that MLflow reads, registered, and 
     'models:/multiplier@best',
     'models:/multiplier/latest',
   ]) {
-    const { predict, signature } = await loadModel(uri, { runtime: multiplier });
-    expect(signature, uri).toEqual(onnx.signature);
-    const { y } = await predict([
+    const loaded = await loadModel(uri, { runtime: multiplier });
+    expect(loaded.signature, uri).toEqual(onnx.signature);
+    const { y } = await loaded.predict([
       [1, 2],
       [3, 4],
     ]);
     expect(y, uri).toMatchObject({ type: 'float64', dims: [2, 2], data: Float64Array.of(3, 6, 9, 12) });
-    const named = await predict({ x: [[0.5, 0]] });
+    const named = await loaded.predict({ x: [[0.5, 0]] });
     expect(named['y']?.data).toEqual(Float64Array.of(1.5, 0));
   }
 });
