@@ -2,7 +2,7 @@ import type { Client } from '@lazuli/client';
 import type { Command } from 'commander';
 import { resourcesOf } from '../resource-manager.ts';
 import { assignRole, roleId } from '../role-requests.ts';
-import { withPlace, type PlaceOptions } from '../server-place.ts';
+import { type Calls, withPlace, type PlaceOptions } from '../server-place.ts';
 import type { Surroundings } from '../surroundings.ts';
 
 /** A service principal that may do something at once: what a program needs to sign in, in three lines. */
@@ -11,7 +11,7 @@ interface RbacOptions extends PlaceOptions {
   readonly scopes: readonly string[];
 }
 
-type Directory = Client['directory'];
+type Directory = Calls<Client['directory']>;
 
 export function describeCreateForRbac(
   command: Command,

@@ -15,7 +15,7 @@ export function describeEnv(command: Command, surroundings: Surroundings): void 
   const { output } = surroundings;
   command
     .option('--url <url>', 'the server (LAZULI_URL; default: http://127.0.0.1:5000)')
-    .option('--workspace <name>', 'the workspace (default: the default one)')
+    .option('-w, --workspace-name <name>', 'the workspace (LAZULI_WORKSPACE; default: the default one)')
     .option(
       '--data-dir <folder>',
       'its data directory, for the managed identity of a server on this machine',

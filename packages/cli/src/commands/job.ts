@@ -6,9 +6,9 @@ import { finished } from 'node:stream/promises';
 import type { Client } from '@lazuli/client';
 import type { Command } from 'commander';
 import { readClientVariables, type ServerOptions } from '../client-variables.ts';
+import { connectionOf } from '../connection.ts';
 import { CommandError, EndWithStatus } from '../output.ts';
 import { runProgram, statusOf, type ProgramEnd } from '../run-program.ts';
-import { serverUrl } from '../server-place.ts';
 import type { Surroundings } from '../surroundings.ts';
 
 /**
@@ -33,7 +33,7 @@ export function describeJob(command: Command, surroundings: Surroundings): void 
     .option('--display-name <name>', 'the name of the run')
     .option('--description <text>', 'what the run is about')
     .option('--url <url>', 'the server (LAZULI_URL; default: http://127.0.0.1:5000)')
-    .option('--workspace <name>', 'the workspace (default: the default one)')
+    .option('-w, --workspace-name <name>', 'the workspace (LAZULI_WORKSPACE; default: the default one)')
     .addHelpText('after', '\nExample:\n  lazuli job run --experiment-name iris -- python train.py')
     .action(async (program: readonly string[], options: JobOptions) => {
       const end = await runJob(program, options, surroundings);
@@ -132,21 +132,17 @@ async function keepOutput(
   const [, path] = /^mlflow-artifacts:\/+(.*)$/.exec(artifactUri) ?? [];
   // Where clients write artifacts themselves there is no server to take them.
   if (path === undefined) return;
-  const { env } = surroundings;
-  const token = env['LAZULI_TOKEN'] || env['MLFLOW_TRACKING_TOKEN'];
-  const response = await fetch(
-    `${serverUrl(options, surroundings)}/api/2.0/mlflow-artifacts/artifacts/${path}/${logPath}`,
-    {
-      method: 'PUT',
-      headers: {
-        'content-type': 'text/plain',
-        'content-length': String(statSync(file).size),
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-        ...(options.workspace === undefined ? {} : { 'x-mlflow-workspace': options.workspace }),
-      },
-      body: Readable.toWeb(createReadStream(file)) as ReadableStream,
-      duplex: 'half',
-    } as RequestInit,
-  );
+  const { url, token, workspace } = connectionOf(options, surroundings);
+  const response = await fetch(`${url}/api/2.0/mlflow-artifacts/artifacts/${path}/${logPath}`, {
+    method: 'PUT',
+    headers: {
+      'content-type': 'text/plain',
+      'content-length': String(statSync(file).size),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(workspace === undefined ? {} : { 'x-mlflow-workspace': workspace }),
+    },
+    body: Readable.toWeb(createReadStream(file)) as ReadableStream,
+    duplex: 'half',
+  } as RequestInit);
   if (!response.ok) throw new CommandError(1, `The output could not be kept: the server answered ${response.status}.`);
 }

@@ -9,7 +9,7 @@ export function describeSession(command: Command, surroundings: Surroundings): v
   command
     .argument('<program...>', 'the program and its arguments, after --')
     .option('--url <url>', 'the server (LAZULI_URL; default: http://127.0.0.1:5000)')
-    .option('--workspace <name>', 'the workspace (default: the default one)')
+    .option('-w, --workspace-name <name>', 'the workspace (LAZULI_WORKSPACE; default: the default one)')
     .option('--data-dir <folder>', 'its data directory, for its managed identity', './lazuli-data')
     .addHelpText('after', '\nExamples:\n  lazuli session -- jupyter lab\n  lazuli session -- bash')
     .action(async (program: readonly string[], options: ServerOptions) => {
