@@ -12,18 +12,47 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { javaEnvironment, output, pythonEnvironment } from './environments.mjs';
 import { isWell, startServer } from './server.mjs';
+import { azuriteAccount, startAzurite } from '../packages/server/test/stores/azurite.ts';
+import { startS3Server } from '../packages/server/test/stores/s3rver.ts';
 
 const here = import.meta.dirname;
 const clientLimitMs = 10 * 60_000;
 
-const ordinary = ['--ignore=test_training.py', '--ignore=test_azureml.py'];
+const training = '--ignore=test_training.py';
+const plugin = '--ignore=test_azureml.py';
+const direct = '--ignore=test_direct_transfers.py';
+const artifactSuites = [
+  'test_artifacts.py',
+  'test_rich_artifacts.py',
+  'test_direct_transfers.py',
+  'test_logged_models.py',
+];
+
+// Clients that have a server of their own, whose artifacts lie in an object store.
+const stores = {
+  async s3(undo) {
+    const s3 = undo.use(await startS3Server());
+    const flags = ['--artifacts-destination', `s3://${await s3.newBucket()}/mlflow`];
+    return { flags, environment: s3.environment };
+  },
+  async azure(undo) {
+    const azurite = undo.use(await startAzurite());
+    const place = `${await azurite.newContainer()}@${azuriteAccount}.blob.core.windows.net/mlflow`;
+    return {
+      flags: ['--artifacts-destination', `wasbs://${place}`],
+      environment: { AZURE_STORAGE_CONNECTION_STRING: azurite.connectionString },
+    };
+  },
+};
 
 // Each client: how to start its suites against an address. They print their own lines.
 const clients = {
-  python3: (url, temporary) => pythonSuites('python3', 'python3', url, temporary, ordinary),
-  python2: (url, temporary) => pythonSuites('python2', 'python2', url, temporary, ordinary),
-  skinny: (url, temporary) => pythonSuites('skinny', 'skinny', url, temporary, ordinary),
+  python3: (url, temporary) => pythonSuites('python3', 'python3', url, temporary, [training, plugin]),
+  python2: (url, temporary) => pythonSuites('python2', 'python2', url, temporary, [training, plugin, direct]),
+  skinny: (url, temporary) => pythonSuites('skinny', 'skinny', url, temporary, [training, plugin, direct]),
   java: javaSuites,
+  s3: (url, temporary) => pythonSuites('s3', 'python3', url, temporary, artifactSuites),
+  azure: (url, temporary) => pythonSuites('azure', 'python3', url, temporary, artifactSuites),
   identity: (_url, temporary) => ownServerSuites('identity', temporary),
   management: (_url, temporary) => ownServerSuites('management', temporary),
   azureml: (url, temporary) => pluginSuites('azureml', url, temporary),
@@ -139,6 +168,18 @@ async function runClient(name, url, temporary) {
   return count;
 }
 
+async function runOnItsServer(name, url, temporary) {
+  if (!(name in stores) || options.url !== undefined) return await runClient(name, url, temporary);
+  await using undo = new AsyncDisposableStack();
+  mkdirSync(temporary, { recursive: true });
+  const own = await startServer(temporary, await stores[name](undo));
+  undo.defer(() => own.stop());
+  const count = await runClient(name, own.url, temporary);
+  if (count.failed > 0)
+    console.log(`# what the log of its server complains about:\n${own.logTail().replace(/^/gm, '#   ')}`);
+  return count;
+}
+
 function selected(only) {
   const names = only === undefined ? Object.keys(clients) : only.split(',');
   const unknown = names.filter((name) => !(name in clients));
@@ -159,7 +200,7 @@ try {
   const summary = [];
   for (const name of names) {
     const start = Date.now();
-    const count = await runClient(name, url, join(temporary, name));
+    const count = await runOnItsServer(name, url, join(temporary, name));
     total.passed += count.passed;
     total.failed += count.failed;
     const seconds = ((Date.now() - start) / 1000).toFixed(0);

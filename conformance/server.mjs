@@ -10,15 +10,23 @@ const startLimitMs = 30_000;
 const stopLimitMs = 10_000;
 
 /** A running server: its address, what its log complains about, and `stop`. */
-export async function startServer(folder) {
+export async function startServer(folder, { flags = [], environment = {} } = {}) {
   const node = join(root, 'node_modules', '.bin', 'node');
   if (!existsSync(node)) throw new Error("the project is not installed: run 'npm ci' first");
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const logFile = join(folder, 'server.log');
   const log = openSync(logFile, 'w');
-  const args = ['packages/cli/bin/lazuli.js', 'serve', '--port', String(port), '--data-dir', join(folder, 'data')];
-  const child = spawn(node, args, { cwd: root, stdio: ['ignore', log, log] });
+  const args = [
+    'packages/cli/bin/lazuli.js',
+    'serve',
+    '--port',
+    String(port),
+    '--data-dir',
+    join(folder, 'data'),
+    ...flags,
+  ];
+  const child = spawn(node, args, { cwd: root, env: { ...process.env, ...environment }, stdio: ['ignore', log, log] });
   closeSync(log);
   const ended = new Promise((resolve) => child.on('close', resolve).on('error', resolve));
   const logTail = () => complaints(readFileSync(logFile, 'utf8'));
