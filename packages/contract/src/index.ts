@@ -73,11 +73,4 @@ export type { Transfer } from './artifacts.ts';
 export { Workspace, workspaces } from './workspaces.ts';
 export { scrapeMetrics, serverInfo } from './server-info.ts';
 export { ApiToken, apiTokens, RoleName } from './api-tokens.ts';
-export {
-  CollectableKind,
-  Collected,
-  Collection,
-  collections,
-  KeptBack,
-  UnremovedFiles,
-} from './collections.ts';
+export { CollectableKind, Collected, Collection, collections, KeptBack, UnremovedFiles } from './collections.ts';
