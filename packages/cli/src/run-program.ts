@@ -22,7 +22,7 @@ export async function runProgram({ command, env, cwd, copyTo }: Program): Promis
   const [program = '', ...args] = command;
   const child = spawn(program, args, {
     cwd,
-    env: env as NodeJS.ProcessEnv,
+    env,
     stdio: copyTo === undefined ? 'inherit' : ['inherit', 'pipe', 'pipe'],
   });
   for (const [from, to] of [[child.stdout, process.stdout] as const, [child.stderr, process.stderr] as const]) {

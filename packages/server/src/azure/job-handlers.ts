@@ -15,10 +15,11 @@ export interface JobRoom {
   findRun(workspace: WorkspaceRef, runId: string): Promise<unknown>;
 }
 
-export function jobHandlers({ engine, now, tokens, findRun }: JobRoom): Handlers<typeof jobs> {
+export function jobHandlers(room: JobRoom): Handlers<typeof jobs> {
+  const { engine, now, tokens } = room;
   return {
     async startJob({ run_id }, { workspace, principal }) {
-      await findRun(workspace, run_id);
+      await room.findRun(workspace, run_id);
       const job = {
         job_id: randomUUID(),
         workspace_id: workspace.workspaceId,
