@@ -14,7 +14,7 @@ import { encodedImage } from './image.ts';
 import { isStatusForeign } from './job.ts';
 import type { Platform } from './platform.ts';
 import type { FinalStatus, ParamValue, Run } from './run-handle.ts';
-import { tableOf } from './table.ts';
+import { tableList, tableOf } from './table.ts';
 
 const writeBatch = compileWriter(contract.runs.logBatch.input);
 const writeUpdate = compileWriter(contract.runs.updateRun.input);
@@ -119,15 +119,15 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
       const list = JSON.parse(logged) as { path: string; type: string }[];
       // *MLflow finds tables by this tag.*
       if (!list.some((entry) => entry.path === path)) {
-        await tag('mlflow.loggedArtifacts', JSON.stringify([...list, { path, type: 'table' }]));
+        await tag('mlflow.loggedArtifacts', tableList([...list, { path, type: 'table' }]));
       }
     },
     async logImage(image, place) {
       const content = await encodedImage(image, filesOfOptional(platform));
       if (typeof place === 'string') return upload([{ path: place, content }]);
       const { key, step = 0, timestamp = Date.now() } = place;
-      // *The name by which MLflow's page finds the images of a series.*
-      const name = `${key.replaceAll('/', '#')}%step%${step}%timestamp%${timestamp}%${crypto.randomUUID()}`;
+      // *The name by which MLflow's page finds the images of a series; `%` and `#` are older signs for `+` and `~`.*
+      const name = `${key.replaceAll('/', '~')}+step+${step}+timestamp+${timestamp}+${crypto.randomUUID()}`;
       await upload([{ path: `images/${checkArtifactPath(name)}.png`, content }]);
       await tag('mlflow.loggedImages', 'True');
     },
