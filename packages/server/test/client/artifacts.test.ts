@@ -54,6 +54,7 @@ test('text, values, tables, images and figures become files', async () => {
   await run.logDict({ a: [1, { b: 'x' }] }, 'values.yaml');
   await run.logTable([{ x: 1, y: 'one' }, { x: 2 }], 'table.json');
   await run.logTable({ x: [3], z: [true] }, 'table.json');
+  await run.logTable([{ x: 1 }], 'ü.json');
   await run.logImage({ width: 2, height: 1, data: Uint8Array.of(255, 0, 0, 0, 0, 255) }, 'red-blue.png');
   await run.logImage({ width: 1, height: 1, data: Uint8Array.of(9) }, { key: 'val/sample', step: 3, timestamp: 7 });
   await run.logFigure('<svg/>', 'plot.svg');
@@ -78,14 +79,14 @@ test('text, values, tables, images and figures become files', async () => {
     0, 255, 0, 0, 0, 0, 255,
   ]);
   const [image] = await run.listArtifacts('images');
-  expect(image?.path).toMatch(/^images\/val#sample%step%3%timestamp%7%[\w-]+\.png$/);
+  expect(image?.path).toMatch(/^images\/val~sample\+step\+3\+timestamp\+7\+[\w-]+\.png$/);
   expect(await text(run, 'plot.svg')).toBe('<svg/>');
   expect(await text(run, 'plot.html')).not.toContain('"</script>');
   const { run: read } = await server.client.runs.getRun({ run_id: run.runId });
   expect(read.data.tags).toContainEqual({ key: 'mlflow.loggedImages', value: 'True' });
   expect(read.data.tags).toContainEqual({
     key: 'mlflow.loggedArtifacts',
-    value: '[{"path":"table.json","type":"table"}]',
+    value: '[{"path": "table.json", "type": "table"}, {"path": "\\u00fc.json", "type": "table"}]',
   });
 });
 
