@@ -22,7 +22,11 @@ export function attendanceOf(chosen: Interactive | undefined, surroundings: Surr
   const hasTerminal = surroundings.hasTerminal ?? (process.stdin.isTTY && process.stdout.isTTY);
   const interactive = chosen ?? environment['LAZULI_INTERACTIVE'] ?? 'auto';
   if (interactive === 'always') return { absent: undefined, hasTerminal };
-  if (interactive === 'never') return { absent: 'LAZULI_INTERACTIVE is never', hasTerminal };
+  if (interactive === 'never')
+    return {
+      absent: chosen === 'never' ? "the option 'interactive' is never" : 'LAZULI_INTERACTIVE is never',
+      hasTerminal,
+    };
   if (interactive !== 'auto')
     throw invalidParameter(`LAZULI_INTERACTIVE is auto, always or never, not '${interactive}'.`);
   if (environment['CI'] && !/^(0|false)$/i.test(environment['CI'])) return { absent: 'CI is set', hasTerminal };

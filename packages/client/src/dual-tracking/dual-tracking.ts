@@ -1,4 +1,4 @@
-import { contract, type Endpoint } from '@lazuli/contract';
+import { contract, invalidParameter, type Endpoint } from '@lazuli/contract';
 import type { ArtifactStore } from '../artifacts/artifact-store.ts';
 import type { Client } from '../client.ts';
 import type { CallOptions } from '../transport.ts';
@@ -14,8 +14,8 @@ import { createTwins, type Store, type Twins } from './twins.ts';
  * the two.
  */
 export interface DualStore extends Store {
-  /** Where files at an artifact URI of this store are read and written. */
-  readonly artifactsAt: (uri: string) => ArtifactStore;
+  /** Where files at an artifact URI of this store are read and written. Without it, files are not tracked. */
+  readonly artifactsAt?: (uri: string) => ArtifactStore;
 }
 
 export interface DualTrackingOptions {
@@ -30,7 +30,8 @@ export interface DualTrackingOptions {
 }
 
 /** Used like a connection. Closing it waits for the secondary. */
-export interface DualTracking extends DualStore, AsyncDisposable {
+export interface DualTracking extends Store, AsyncDisposable {
+  readonly artifactsAt: (uri: string) => ArtifactStore;
   /** With `queue`, waits until the secondary has all; rejects with the signal's reason where that comes first. */
   flush(signal?: AbortSignal): Promise<void>;
   /** Calls that the secondary has still to do. */
@@ -105,14 +106,16 @@ function registeredThere(group: string, { secondary, twins, follower }: Stores):
 }
 
 function filesInBoth(uri: string, { primary, secondary, twins, follower }: Stores): ArtifactStore {
-  const own = primary.artifactsAt(uri);
+  const [own, there] = [primary.artifactsAt?.(uri), secondary.artifactsAt];
+  if (own === undefined || there === undefined)
+    throw invalidParameter(`The stores were given without 'artifactsAt', so the files at ${uri} are out of reach.`);
   return {
     list: (folder, options) => own.list(folder, options),
     open: (path, options) => own.open(path, options),
     async upload(uploads, options) {
       await own.upload(uploads, options);
       await follower.follow('upload artifacts', async () => {
-        await secondary.artifactsAt(await twins.locationOf(uri)).upload(uploads);
+        await there(await twins.locationOf(uri)).upload(uploads);
       });
     },
   };

@@ -1,4 +1,4 @@
-import { statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ClientSecretCredential, type TokenCredential as AzureTokenCredential } from '@azure/identity';
@@ -11,6 +11,7 @@ import {
   type AzureCredentialOptions,
 } from '@lazuli/client/azure';
 import { newFolder } from './certificates.ts';
+import { walkForms } from './form-walker.ts';
 import { app, startAuthority, type TestAuthority } from './test-authority.ts';
 
 const scope = 'https://management.azure.com/.default';
@@ -156,6 +157,19 @@ describe('unattended', () => {
       `Nobody is asked, because ${why}. Unattended, sign in with a service principal or a managed identity.`,
     );
     expect(() => statSync(opened)).toThrow('ENOENT');
+  });
+
+  test('a browser that was asked for signs in last, though nobody seems to be there', async () => {
+    const folder = newFolder();
+    const BROWSER = join(folder, 'browser');
+    writeFileSync(BROWSER, `#!/bin/sh\necho "$1" > ${folder}/url\n`, { mode: 0o755 });
+    const { AZURE_CLIENT_SECRET: _, ...variables } = application();
+    const environment = { ...bare, ...variables, BROWSER, LAZULI_INTERACTIVE: 'always' };
+    const token = azureCredential({ environment, clientId: app.clientId }).getToken(scope);
+    const told = (): string => readFileSync(join(folder, 'url'), { encoding: 'utf8', flag: 'a+' });
+    await expect.poll(told, { timeout: 10_000 }).toMatch(/\n$/);
+    await walkForms(told().trim());
+    expect((await token)?.token).toMatch(/^token-/);
   });
 
   test('a browser that was asked for and is not there is told at once', async () => {

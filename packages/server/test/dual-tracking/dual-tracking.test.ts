@@ -32,7 +32,7 @@ function inBoth(
     const environment = { DATABRICKS_HOST: workspace.url, DATABRICKS_TOKEN: personalToken };
     const files = new Map<string, string>();
     const outage: Both['outage'] = {};
-    const artifactsAt: DualStore['artifactsAt'] = (uri) => ({
+    const artifactsAt: DualTracking['artifactsAt'] = (uri) => ({
       list: async () => [],
       open: async () => expect.unreachable('Nothing is read.'),
       async upload(uploads) {
