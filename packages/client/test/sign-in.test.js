@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { URLSearchParams } from 'node:url';
 import { MlflowError } from '@lazuli/client';
 import {
   azureCredential,

@@ -56,7 +56,7 @@ export function dualTracking(options: DualTrackingOptions): DualTracking {
   const registry = options.registry ?? (secondary.uri.kind === 'databricks' ? 'secondary' : 'primary');
   const follower = createFollower({ onFailure: onSecondaryFailure, name: secondary.uri.kind, warn });
   const stores: Stores = { primary, secondary, follower, twins: createTwins(primary, secondary) };
-  const groups = Object.entries(contract).map(([group, endpoints]) => {
+  const groups = Object.entries(contract).map(([group, endpoints]): [string, Methods[string]] => {
     const own = primary.client[group as keyof Client] as Methods[string];
     if (trackingGroups.includes(group)) return [group, trackedInBoth(group, endpoints, stores)];
     if (registryGroups.includes(group) && registry === 'secondary') return [group, registeredThere(group, stores)];

@@ -85,7 +85,7 @@ function queueingFollower({ warned, limit = 10_000 }: QueueOptions): Follower {
   function pause(milliseconds: number): Promise<void> {
     return new Promise((resolve) => {
       // Browsers give a number.
-      resting = setTimeout(resolve, milliseconds) as unknown as RefTimer;
+      resting = setTimeout(resolve, milliseconds);
       if (flushes === 0) resting.unref?.();
     });
   }

@@ -31,7 +31,7 @@ const workspace = azureMlTrackingUri({
 /** The workspace's host, as far as a name server would lead there. */
 function leadingTo(url: string): typeof fetch {
   return async (input, init) => {
-    const target = new URL(input as string);
+    const target = new URL(input);
     const headers = new Headers(init?.headers);
     headers.delete('authorization');
     const path = target.pathname.replace(/^\/mlflow\/v2\.0\/.*\/workspaces\/w/, '');
@@ -47,7 +47,7 @@ test('a tracking URI of Azure ML sends nothing; the first operation signs in, on
   const seen = new Set<string | null>();
   const there = leadingTo(url);
   const fetch: typeof globalThis.fetch = async (input, init) => {
-    asked.push(new URL(input as string).origin);
+    asked.push(new URL(input).origin);
     seen.add(new Headers(init?.headers).get('authorization'));
     return await there(input, init);
   };

@@ -163,7 +163,7 @@ inBoth('logged models and their links go to both', async ({ databricks, azure })
     source_run_id: there.run.info.run_id,
   });
   expect(twin.model.info.tags).toContainEqual({ key: 'lazuli.primaryModelId', value: model_id });
-  expect(twin.model.data?.metrics).toMatchObject([{ key: 'acc', value: 1 }]);
+  expect(twin.model.data.metrics).toMatchObject([{ key: 'acc', value: 1 }]);
 });
 
 inBoth('files of runs and models go to both places', async ({ databricks, azure, files }) => {
