@@ -5,7 +5,7 @@ import { createTransport, type CallOptions, type Transport, type TransportOption
 
 /** A method for an endpoint; one that answers pages has `all`, too. */
 export type Call<E extends Endpoint> = ((input: InputOf<E>, options?: CallOptions) => Promise<OutputOf<E>>) &
-  (OutputOf<E> extends { next_page_token?: string } ? Paged<E> : unknown);
+  ('next_page_token' extends keyof OutputOf<E> ? Paged<E> : unknown);
 
 /**
  * A typed method for every endpoint of the contract: `client.runs.logMetric({ run_id, key, value, timestamp })`. Methods

@@ -53,7 +53,8 @@ const registryGroups = ['registeredModels', 'modelVersions', 'registryHistory'];
 
 export function dualTracking(options: DualTrackingOptions): DualTracking {
   const { primary, secondary, onSecondaryFailure, warn = (message) => console.warn(message) } = options;
-  const registry = options.registry ?? (secondary.uri.kind === 'databricks' ? 'secondary' : 'primary');
+  const isThere = primary.uri.kind !== 'databricks' && secondary.uri.kind === 'databricks';
+  const registry = options.registry ?? (isThere ? 'secondary' : 'primary');
   const follower = createFollower({ onFailure: onSecondaryFailure, name: secondary.uri.kind, warn });
   const stores: Stores = { primary, secondary, follower, twins: createTwins(primary, secondary) };
   const groups = Object.entries(contract).map(([group, endpoints]): [string, Methods[string]] => {
