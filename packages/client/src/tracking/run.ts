@@ -14,7 +14,7 @@ import { encodedImage } from './image.ts';
 import { isStatusForeign } from './job.ts';
 import type { Platform } from './platform.ts';
 import type { FinalStatus, ParamValue, Run } from './run-handle.ts';
-import { tableList, tableOf } from './table.ts';
+import { tableList, tableOf, type TableRows } from './table.ts';
 
 const writeBatch = compileWriter(contract.runs.logBatch.input);
 const writeUpdate = compileWriter(contract.runs.updateRun.input);
@@ -48,6 +48,24 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
   const upload = (uploads: Upload[], options?: TransferOptions): Promise<void> => artifacts.upload(uploads, options);
   const uploadText = (text: string, path: string, type: string): Promise<void> =>
     upload([{ path, content: new Blob([text], { type }) }]);
+
+  let tableWork: Promise<void> = Promise.resolve();
+  const tables: string[] = [];
+
+  async function addTable(rows: TableRows, path: string): Promise<void> {
+    const folder = path.split('/').slice(0, -1).join('/');
+    const isThere = (await artifacts.list(folder)).some((entry) => entry.path === path);
+    await uploadText(tableOf(rows, isThere ? await textIn(artifacts, path) : undefined), path, 'application/json');
+    if (tables.includes(path)) return;
+    tables.push(path);
+    // *MLflow finds tables by this tag.* What this run has set of it may still wait in the queue.
+    const { run: now } = await client.runs.getRun({ run_id: runId });
+    const logged = now.data.tags?.find(({ key }) => key === 'mlflow.loggedArtifacts')?.value ?? '[]';
+    const before = (JSON.parse(logged) as { path: string; type: string }[]).filter(
+      (entry) => !tables.includes(entry.path),
+    );
+    await tag('mlflow.loggedArtifacts', tableList([...before, ...tables.map((own) => ({ path: own, type: 'table' }))]));
+  }
 
   async function finish(status: FinalStatus): Promise<void> {
     forget();
@@ -110,17 +128,11 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
       const { stringify } = await import('yaml');
       return uploadText(stringify(value), path, 'application/yaml');
     },
-    async logTable(rows, path) {
-      const there = (await artifacts.list(path.split('/').slice(0, -1).join('/'))).some((entry) => entry.path === path);
-      const before = there ? await textIn(artifacts, path) : undefined;
-      await uploadText(tableOf(rows, before), path, 'application/json');
-      const { run: now } = await client.runs.getRun({ run_id: runId });
-      const logged = now.data.tags?.find(({ key }) => key === 'mlflow.loggedArtifacts')?.value ?? '[]';
-      const list = JSON.parse(logged) as { path: string; type: string }[];
-      // *MLflow finds tables by this tag.*
-      if (!list.some((entry) => entry.path === path)) {
-        await tag('mlflow.loggedArtifacts', tableList([...list, { path, type: 'table' }]));
-      }
+    logTable(rows, path) {
+      // One after another: each reads what the one before has written.
+      const work = tableWork.then(() => addTable(rows, path));
+      tableWork = work.catch(() => undefined);
+      return work;
     },
     async logImage(image, place) {
       const content = await encodedImage(image, filesOfOptional(platform));
