@@ -14,7 +14,7 @@ import { encodedImage } from './image.ts';
 import { isStatusForeign } from './job.ts';
 import type { Platform } from './platform.ts';
 import type { FinalStatus, ParamValue, Run } from './run-handle.ts';
-import { tableList, tableOf, type TableRows } from './table.ts';
+import { tableOf, type TableRows } from './table.ts';
 
 const writeBatch = compileWriter(contract.runs.logBatch.input);
 const writeUpdate = compileWriter(contract.runs.updateRun.input);
@@ -64,7 +64,10 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
     const before = (JSON.parse(logged) as { path: string; type: string }[]).filter(
       (entry) => !tables.includes(entry.path),
     );
-    await tag('mlflow.loggedArtifacts', tableList([...before, ...tables.map((own) => ({ path: own, type: 'table' }))]));
+    await tag(
+      'mlflow.loggedArtifacts',
+      JSON.stringify([...before, ...tables.map((own) => ({ path: own, type: 'table' }))]),
+    );
   }
 
   async function finish(status: FinalStatus): Promise<void> {

@@ -21,19 +21,6 @@ export function tableOf(rows: TableRows, before: string | undefined): string {
   return JSON.stringify({ columns, data: [...widen(first), ...widen(added)] });
 }
 
-/**
- * The value of the tag that lists a run's tables. *MLflow's load_table finds runs by a part of this text, so it is written
- * letter by letter as Python writes JSON.*
- */
-export function tableList(entries: readonly { readonly path: string; readonly type: string }[]): string {
-  const text = (value: string): string =>
-    JSON.stringify(value).replaceAll(
-      /[\u007f-\uffff]/g,
-      (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-    );
-  return `[${entries.map(({ path, type }) => `{"path": ${text(path)}, "type": ${text(type)}}`).join(', ')}]`;
-}
-
 function fromRows(rows: readonly Readonly<Record<string, unknown>>[]): Table {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   return { columns, data: rows.map((row) => columns.map((column) => row[column] ?? null)) };

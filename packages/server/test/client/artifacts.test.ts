@@ -86,7 +86,7 @@ test('text, values, tables, images and figures become files', async () => {
   expect(read.data.tags).toContainEqual({ key: 'mlflow.loggedImages', value: 'True' });
   expect(read.data.tags).toContainEqual({
     key: 'mlflow.loggedArtifacts',
-    value: '[{"path": "table.json", "type": "table"}, {"path": "\\u00fc.json", "type": "table"}]',
+    value: '[{"path":"table.json","type":"table"},{"path":"ü.json","type":"table"}]',
   });
 });
 
