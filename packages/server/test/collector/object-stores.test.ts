@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { aRun, startServer } from '../server-fixture.ts';
 import { azuriteAccount, startAzurite } from '../stores/azurite.ts';
 import { startS3Server } from '../stores/s3rver.ts';
@@ -6,14 +6,11 @@ import { collectAll } from './collecting-everything.ts';
 
 describe.each(['Azure', 'S3'])('files in %s', (name) => {
   const undo = new AsyncDisposableStack();
-  afterAll(async () => {
-    vi.unstubAllEnvs();
-    await undo.disposeAsync();
-  });
+  afterAll(() => undo.disposeAsync());
 
   test('a collected run takes its whole folder with it, and nothing of its neighbours', async () => {
-    const destination = await (name === 'S3' ? inS3(undo) : inAzure(undo));
-    await using server = await startServer({ 'artifacts-destination': destination });
+    const { destination, environment } = await (name === 'S3' ? inS3(undo) : inAzure(undo));
+    await using server = await startServer({ 'artifacts-destination': destination }, environment);
     const { client, request } = server;
     const { run_id, experiment_id } = await aRun(client);
     const other = (await client.runs.createRun({ experiment_id })).run.info.run_id;
@@ -35,14 +32,21 @@ describe.each(['Azure', 'S3'])('files in %s', (name) => {
   });
 });
 
-async function inS3(undo: AsyncDisposableStack): Promise<string> {
-  const s3 = undo.use(await startS3Server());
-  for (const [variable, value] of Object.entries(s3.environment)) vi.stubEnv(variable, value);
-  return `s3://${await s3.newBucket()}/mlflow`;
+interface Store {
+  readonly destination: string;
+  readonly environment: Readonly<Record<string, string>>;
 }
 
-async function inAzure(undo: AsyncDisposableStack): Promise<string> {
+async function inS3(undo: AsyncDisposableStack): Promise<Store> {
+  const s3 = undo.use(await startS3Server());
+  return { destination: `s3://${await s3.newBucket()}/mlflow`, environment: s3.environment };
+}
+
+async function inAzure(undo: AsyncDisposableStack): Promise<Store> {
   const azurite = undo.use(await startAzurite());
-  vi.stubEnv('AZURE_STORAGE_CONNECTION_STRING', azurite.connectionString);
-  return `wasbs://${await azurite.newContainer()}@${azuriteAccount}.blob.core.windows.net/mlflow`;
+  const container = await azurite.newContainer();
+  return {
+    destination: `wasbs://${container}@${azuriteAccount}.blob.core.windows.net/mlflow`,
+    environment: { AZURE_STORAGE_CONNECTION_STRING: azurite.connectionString },
+  };
 }

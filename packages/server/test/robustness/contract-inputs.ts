@@ -30,6 +30,7 @@ export interface LiveNames {
   readonly objectNames: readonly string[];
   readonly groupNames: readonly string[];
   readonly credentialIds: readonly string[];
+  readonly jobIds: readonly string[];
   /** PEM. */
   readonly certificate: string;
 }
@@ -130,6 +131,14 @@ function rightValue(name: string, schema: Schema, live: Live): fc.Arbitrary<unkn
       return fc.constantFrom(...live.objectNames);
     case 'group':
       return fc.constantFrom(...live.groupNames);
+    case 'job_id':
+      return fc.constantFrom(...live.jobIds);
+    case 'origin':
+      return fc.constant('LocalUpload');
+    case 'container':
+      return fc.constant('fuzzed');
+    case 'experiment':
+      return fc.constantFrom(...live.experimentIds);
     case 'credential_id':
       return fc.constantFrom(...live.credentialIds);
     case 'certificate':
@@ -211,8 +220,11 @@ export function generatedRequest(
   routes: readonly { readonly endpoint: Endpoint; readonly method: string; readonly path: string }[],
   live: LiveNames,
 ): fc.Arbitrary<Generated> {
-  return fc.constantFrom(...routes).chain(({ endpoint, method, path }) => {
-    const ofModels = /\/(?:registered-models\/(?!create)|model-versions\/|lazuli\/model-registry\/)/.test(path);
+  // By endpoint first: one that is served by a single path is asked as often as any other.
+  const ways = [...Map.groupBy(routes, ({ endpoint }) => endpoint).values()];
+  const way = fc.constantFrom(...ways).chain((of) => fc.constantFrom(...of));
+  return way.chain(({ endpoint, method, path }) => {
+    const ofModels = /\/(?:registered-models\/(?!create)|model-versions\/|model-registry\/)/.test(path);
     const right = rightObject(endpoint.input, { ...live, ofModels });
     const camel = right.map((message) =>
       Object.fromEntries(Object.entries(message).map(([name, value]) => [camelCase(name), value])),
