@@ -19,6 +19,7 @@ export interface ConnectionOptions {
 
 export interface Connection {
   readonly url: string;
+  readonly retries: typeof retries;
   readonly token?: string;
   /** A name, or the long form where subscription and group are known; without it, the server's default workspace. */
   readonly workspace?: string;
@@ -26,12 +27,15 @@ export interface Connection {
 
 export const defaultUrl = 'http://127.0.0.1:5000';
 
+/** Somebody waits at the other end: a server that does not answer is asked again shortly, and then named. */
+const retries = { maxRetries: 2, backoffFactor: 0.25, backoffJitter: 0.25 };
+
 export function connectionOf(options: ConnectionOptions, surroundings: Surroundings): Connection {
   const { env } = surroundings;
   const url = serverUrl(options, surroundings);
   const token = env['LAZULI_TOKEN'] || env['MLFLOW_TRACKING_TOKEN'];
   const workspace = workspaceOf(options, surroundings);
-  return { url, ...(token ? { token } : {}), ...(workspace === undefined ? {} : { workspace }) };
+  return { url, retries, ...(token ? { token } : {}), ...(workspace === undefined ? {} : { workspace }) };
 }
 
 export function serverUrl({ url: option }: ConnectionOptions, surroundings: Surroundings): string {

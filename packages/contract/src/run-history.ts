@@ -99,7 +99,7 @@ export const runHistory = {
     input: Type.Object({ ...ofRun, ...onePath }),
     output: ArtifactMetadata,
   }),
-  reserveArtifacts: endpoint({
+  reserveContainerArtifacts: endpoint({
     summary: 'Get URLs to upload artifacts of a container to, such as a model that is registered from a local folder.',
     method: 'POST',
     ...containerPlace('/batch/metadata'),
@@ -107,7 +107,7 @@ export const runHistory = {
     input: Type.Object({ ...ofContainer, ...paths }),
     output: Reservation,
   }),
-  listArtifacts: endpoint({
+  listContainerArtifacts: endpoint({
     summary: 'List all artifacts of a container.',
     method: 'GET',
     ...containerPlace(''),
@@ -115,7 +115,7 @@ export const runHistory = {
     input: Type.Object({ ...ofContainer, ...page }),
     output: ArtifactPage,
   }),
-  getArtifactContent: endpoint({
+  getContainerArtifactContent: endpoint({
     summary: 'Get a URL to download an artifact of a container from.',
     method: 'GET',
     ...containerPlace('/contentinfo'),
@@ -123,7 +123,7 @@ export const runHistory = {
     input: Type.Object({ ...ofContainer, ...onePath }),
     output: ContentInformation,
   }),
-  getArtifactMetadata: endpoint({
+  getContainerArtifactMetadata: endpoint({
     summary: 'Get what is known of an artifact of a container.',
     method: 'GET',
     ...containerPlace('/metadata'),

@@ -125,18 +125,18 @@ export function runHistoryHandlers(room: RunHistoryRoom): Handlers<typeof runHis
     async getRunArtifactMetadata({ run_id, path }, { workspace }) {
       return await metadata(await holderOfRun(workspace, run_id), path);
     },
-    async reserveArtifacts({ origin, container, paths }, caller) {
+    async reserveContainerArtifacts({ origin, container, paths }, caller) {
       return reserve(await holderOf(caller.workspace, origin, container), paths, caller);
     },
-    async listArtifacts({ origin, container, continuation_token }, { workspace }) {
+    async listContainerArtifacts({ origin, container, continuation_token }, { workspace }) {
       const own = `/artifacts/${encodeURIComponent(origin)}/${encodeURIComponent(container)}`;
       const link = `/artifact/v2.0${workspaceScope(workspace)}${own}`;
       return await list(await holderOf(workspace, origin, container), link, continuation_token);
     },
-    async getArtifactContent({ origin, container, path }, caller) {
+    async getContainerArtifactContent({ origin, container, path }, caller) {
       return await content(await holderOf(caller.workspace, origin, container), path, caller);
     },
-    async getArtifactMetadata({ origin, container, path }, { workspace }) {
+    async getContainerArtifactMetadata({ origin, container, path }, { workspace }) {
       return await metadata(await holderOf(workspace, origin, container), path);
     },
   };
