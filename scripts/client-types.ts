@@ -82,7 +82,7 @@ function flatContract(): string {
   const checker = program.getTypeChecker();
   const file = program.getSourceFile(probeName);
   if (file === undefined) throw new Error('The probe was not read.');
-  const flags = ts.TypeFormatFlags.NoTruncation | ts.TypeFormatFlags.InTypeAlias;
+  const flags: ts.TypeFormatFlags = ts.TypeFormatFlags.NoTruncation | ts.TypeFormatFlags.InTypeAlias;
   const aliases = file.statements.filter(ts.isTypeAliasDeclaration).map((statement) => {
     const text = checker.typeToString(checker.getTypeAtLocation(statement.name), undefined, flags);
     return `export type ${statement.name.text} = ${text};`;

@@ -143,6 +143,6 @@ async function keepOutput(
     },
     body: Readable.toWeb(createReadStream(file)) as ReadableStream,
     duplex: 'half',
-  } as RequestInit);
+  });
   if (!response.ok) throw new CommandError(1, `The output could not be kept: the server answered ${response.status}.`);
 }

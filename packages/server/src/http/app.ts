@@ -86,7 +86,7 @@ const nodeOptions = {
 export interface App {
   readonly app: FastifyInstance;
   /** A listener for HTTPS in front of the same app, which closes with it. */
-  listenerFor(credentials: Credentials): TlsListener;
+  readonly listenerFor: (credentials: Credentials) => TlsListener;
 }
 
 export async function createApp(parts: AppParts): Promise<App> {

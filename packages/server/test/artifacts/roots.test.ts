@@ -109,7 +109,7 @@ describe('a root in an object store', () => {
     ].entries()) {
       const created = await inB.experiments
         .createExperiment({ name: `spy ${index}`, artifact_location })
-        .catch((error: { status: number }) => error);
+        .catch((error: unknown) => error as { status: number });
       if ('status' in created) {
         expect(created.status, artifact_location).toBe(400);
         continue;
