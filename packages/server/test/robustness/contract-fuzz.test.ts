@@ -14,7 +14,9 @@ const longestAnswerMs = 2_000;
 const longestHashMs = 20_000;
 const hashing: readonly Endpoint[] = [contract.directory.createUser, contract.directory.setPassword];
 /** One in so many requests is watched for what it changes; looking at all tables of PostgreSQL takes its time. */
-const watchedEvery = inject('engine') === 'sqlite' ? 4 : 16;
+const watchedEvery = inject('engine') === 'sqlite' ? 4 : 8;
+/** So many more requests an endpoint gets that has not answered yet. */
+const askedOn = 200;
 
 const routes = Object.values(contract).flatMap((group) =>
   Object.values<Endpoint>(group).flatMap((endpoint) =>
@@ -66,10 +68,21 @@ test('no request to any endpoint fails the server, hangs, or changes something w
   expect(seen.ok / seen.total).toBeGreaterThan(1 / 3);
   expect(seen.refused / seen.total).toBeGreaterThan(1 / 5);
   expect(seen.watched).toBeGreaterThan(requests / 50);
-  const never = Object.values(contract).flatMap((group) =>
-    Object.entries<Endpoint>(group).flatMap(([name, endpoint]) => (reached.has(endpoint) ? [] : [name])),
-  );
-  expect(never).toEqual([]);
+  // Chance may have left out an endpoint: it is asked on until it does what it is for.
+  const never = new Set(Object.values(contract).flatMap((group) => Object.values<Endpoint>(group))).difference(reached);
+  const unreachable: string[] = [];
+  for (const endpoint of never) {
+    const own = routes.filter((route) => route.endpoint === endpoint);
+    let isReached = false;
+    for (const request of fc.sample(generatedRequest(own, seed), askedOn)) {
+      const { status } = await sent(server, request);
+      if (status < 300) await seed.restore(request);
+      isReached = status < 300 || status === 501;
+      if (isReached) break;
+    }
+    if (!isReached) unreachable.push(endpoint.summary);
+  }
+  expect(unreachable).toEqual([]);
 }, 600_000);
 
 test('every hostile body gets an orderly answer from every endpoint', async () => {
