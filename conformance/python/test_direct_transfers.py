@@ -66,7 +66,7 @@ def test_small_and_empty_files_come_back_too(client, run_id, tmp_path, calls):
 def test_a_folder_is_a_zip_archive_that_python_reads(client, run_id, rest):
     client.log_text(run_id, "one", "a/1.txt")
     client.log_text(run_id, "zwei ✓", "a/b/日本 100%.txt")
-    answer = rest("GET", "/api/2.0/lazuli/artifacts/archive", params={"run_id": run_id, "path": "a"})
+    answer = rest("GET", "/api/lazuli/1.0/artifacts/archive", params={"run_id": run_id, "path": "a"})
     archive = zipfile.ZipFile(io.BytesIO(answer.content))
     assert archive.testzip() is None
     assert {name: archive.read(name).decode() for name in archive.namelist()} == {"1.txt": "one", "b/日本 100%.txt": "zwei ✓"}

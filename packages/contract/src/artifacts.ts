@@ -118,14 +118,16 @@ export const transfers = {
   downloadArchive: {
     summary: 'Download a folder of the artifacts of a run or a logged model as a zip archive.',
     method: 'GET',
-    path: '/2.0/lazuli/artifacts/archive',
+    path: '/api/lazuli/1.0/artifacts/archive',
+    prefixes: [''],
     query: ['run_id', 'model_id', 'path'],
     actions: readRuns,
   },
   downloadVersionArchive: {
     summary: 'Download a folder of a version of a registered model as a zip archive.',
     method: 'GET',
-    path: '/2.0/lazuli/model-versions/archive',
+    path: '/api/lazuli/1.0/model-versions/archive',
+    prefixes: [''],
     query: ['name', 'version', 'path'],
     actions: readVersions,
   },

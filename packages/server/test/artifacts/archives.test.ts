@@ -4,7 +4,7 @@ import { anArtifactServer, proxy, send, type ArtifactServer } from './fixture.ts
 import { allStores } from './stores.ts';
 import { readZip } from './zip-reader.ts';
 
-const archive = '/api/2.0/lazuli/artifacts/archive';
+const archive = '/api/lazuli/1.0/artifacts/archive';
 
 describe.each(allStores)('an archive of a folder in $name', ({ open }) => {
   const undo = new AsyncDisposableStack();
@@ -41,7 +41,7 @@ describe.each(allStores)('an archive of a folder in $name', ({ open }) => {
     const answer = await send(server, 'GET', `${archive}?run_id=run&path=deep`);
     expect(answer.headers['content-disposition']).toBe('attachment; filename=deep.zip');
     expect([...readZip(answer.body).keys()].toSorted()).toEqual(['er/50% of #a?b 日本 \u{1F600}.bin', 'zeros']);
-    const version = await send(server, 'GET', '/api/2.0/lazuli/model-versions/archive?name=model&version=1');
+    const version = await send(server, 'GET', '/api/lazuli/1.0/model-versions/archive?name=model&version=1');
     expect(version.headers['content-disposition']).toBe('attachment; filename=model-1.zip');
     expect([...readZip(version.body).keys()].toSorted()).toEqual(['er/50% of #a?b 日本 \u{1F600}.bin', 'zeros']);
   });
