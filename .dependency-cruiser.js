@@ -3,7 +3,7 @@
  * type imports count, cycles are refused.
  */
 const layers = [
-  ['reader-thread', 'server', 'index'],
+  ['reader-thread', 'server', 'offline', 'callers', 'open-engine', 'index'],
   ['http'],
   ['azure'],
   ['artifacts', 'collector'],

@@ -3,15 +3,11 @@ export { backUpSqlite } from './database/sqlite/backup.ts';
 export type { DatabaseStatus, SchemaStep } from './database/database-status.ts';
 export { createClientCertificate } from './identity/client-certificate.ts';
 export { identitySecretFile } from './identity/open-authority.ts';
-export {
-  createServer,
-  openDirectory,
-  openResourceManager,
-  openTokens,
-  readDatabaseStatus,
-  upgradeDatabase,
-} from './server.ts';
-export type { OfflineResourceManager, Server, ServerOptions } from './server.ts';
+export { openDirectory, openResourceManager, openTokens } from './offline.ts';
+export type { OfflineResourceManager } from './offline.ts';
+export { readDatabaseStatus, upgradeDatabase } from './open-engine.ts';
+export { createServer } from './server.ts';
+export type { Server, ServerOptions } from './server.ts';
 export { parseSettings, SettingsError } from './settings/parse-settings.ts';
 export type { Settings } from './settings/parse-settings.ts';
 export { clientUrl, databaseName, pasteLines } from './settings/paste-lines.ts';

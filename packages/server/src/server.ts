@@ -1,18 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { errorFromResponse } from '@lazuli/contract';
 import type { FastifyInstance } from 'fastify';
 import { pino, type Logger } from 'pino';
-import { createRevival } from './access/acting-for.ts';
-import { anonymous, createAuthenticator, everything } from './access/authenticate.ts';
-import { createJobTokens, withJobTokens } from './access/job-tokens.ts';
-import { createForeignIssuer } from './access/foreign-issuer.ts';
-import { createTokenVerifier, type Issuer } from './access/verify-token.ts';
 import type { WorkspaceRef } from './access/caller.ts';
-import { createDecider } from './access/decide.ts';
-import { openOfflineTokens, type OfflineTokens } from './access/offline-tokens.ts';
-import { createRoleDirectory } from './access/role-directory.ts';
 import { tokenHandlers } from './access/token-handlers.ts';
 import { checkLocation, experimentLocation } from './artifact-store/artifact-location.ts';
 import { folderPath } from './artifact-store/artifact-path.ts';
@@ -32,22 +22,16 @@ import { createBlobTransfers } from './azure/blob-transfers.ts';
 import { createBlockStaging } from './azure/block-staging.ts';
 import { jobHandlers } from './azure/job-handlers.ts';
 import { runHistoryHandlers } from './azure/run-history-handlers.ts';
+import { newKey, openCallers } from './callers.ts';
 import { createChangeWatch } from './database/change-watch.ts';
 import type { Db, Engine, Transaction } from './database/engine.ts';
-import type { DatabaseStatus, SchemaStep } from './database/database-status.ts';
-import type { PostgresPoolOptions } from './database/postgres/pool.ts';
-import { readSqliteStatus, upgradeSqlite } from './database/sqlite/administer.ts';
-import { openSqlite } from './database/sqlite/open-sqlite.ts';
 import { insertDefaultExperiment } from './experiments/default-experiment.ts';
 import { experimentHandlers } from './experiments/experiment-handlers.ts';
 import { createApp } from './http/app.ts';
 import { createHostGuard } from './http/host-guard.ts';
 import type { TlsListener } from './http/tls-listener.ts';
 import { createWelcomePage } from './http/welcome-page.ts';
-import { findIdentity, isInDirectory } from './identity/identities.ts';
 import { directoryHandlers } from './identity/directory-handlers.ts';
-import { openOfflineDirectory, type OfflineDirectory } from './identity/offline-directory.ts';
-import { openAuthority } from './identity/open-authority.ts';
 import { loggedModelHandlers } from './logged-models/logged-model-handlers.ts';
 import { findLockedModel, findModel, getModel } from './logged-models/logged-model-store.ts';
 import { openMetricStore } from './metric-store/metric-store.ts';
@@ -60,6 +44,7 @@ import { createRunHandles } from './runs/run-handles.ts';
 import { runHandlers } from './runs/run-handlers.ts';
 import { createRunLog } from './runs/run-log.ts';
 import { findLockedRun, findRun, getRun } from './runs/run-store.ts';
+import { openEngine } from './open-engine.ts';
 import { mlflowVersion, serverInfoHandlers } from './server-info.ts';
 import { openSecretKeep } from './secrets/secret-keep.ts';
 import type { Settings } from './settings/parse-settings.ts';
@@ -138,53 +123,18 @@ export async function createServer(settings: Settings, options: ServerOptions = 
       azureOrigin(settings, { http: portOf(app), https: settings.tls === 'on' ? (secure?.port ?? 0) : undefined });
     const authorityUrl = (): string =>
       settings.publicUrl === undefined ? origin() + settings.staticPrefix : clientUrl(settings, portOf(app));
-    const authority = await openAuthority({ ...settings, engine, now, url: authorityUrl });
-    const { tenant } = authority;
     const secrets = await openSecretKeep(engine, settings);
-    const capabilities = createBlobCapabilities(
-      await secrets.get('signed-urls', async () => randomBytes(32).toString('base64url')),
-      now,
-    );
-    const revival = createRevival({
-      engine,
-      now,
-      anonymous: () => (settings.auth === 'none' ? anonymous : undefined),
-      ownGrants: settings.auth === 'none' ? everything : [],
-      // Whom the directory does not know has come with a token of another issuer, which alone knows its groups.
-      groupsOf: async ({ objectId, groups }) =>
-        (await isInDirectory(engine, objectId))
-          ? (await findIdentity(engine, objectId))?.groups
-          : settings.oidcIssuers.length > 0
-            ? groups
-            : undefined,
-    });
-    const jobTokens = createJobTokens({
-      engine,
-      now,
-      revival,
-      key: await secrets.get('job-tokens', async () => randomBytes(32).toString('base64url')),
-    });
-    const signIn = createAuthenticator({
-      mode: settings.auth,
-      engine,
-      now,
-      verify: createTokenVerifier({
-        issuers: [authority.issuer, ...foreignIssuers(settings, now, logger)],
-        audiences: authority.audiences,
-        now,
-      }),
-      authorizationUri: () => (settings.auth === 'token' ? undefined : `${authorityUrl()}/${tenant.tenant_id}`),
-      onRefusal: (reason) => logger.debug({ reason }, 'access token refused'),
-    });
-    const authenticator = withJobTokens(signIn, jobTokens);
-    const roles = createRoleDirectory(engine);
-    await roles.load();
-    const decider = createDecider(roles);
+    const callers = await openCallers({ engine, settings, now, logger, secrets, authorityUrl });
+    const { authenticator, decider, roles, tenant } = callers;
+    const capabilities = createBlobCapabilities(await secrets.get('signed-urls', newKey), now);
     const changes = createChangeWatch(engine, () => {
       directory.forget();
-      authenticator.forgetAllTokens();
-      roles.forget();
+      callers.forget();
     });
+    const catchUp = (): Promise<void> | undefined => {
+      const behind = changes.catchUp();
+      return behind === undefined ? roles.load() : behind.then(() => roles.load());
+    };
     const log = createRunLog(engine, handles, metricStore, telemetry.commits);
     telemetry.watchCommitQueue(log);
     const readiness = databaseReadiness(engine, logger);
@@ -197,10 +147,6 @@ export async function createServer(settings: Settings, options: ServerOptions = 
         findVersionFiles(engine, workspace.workspaceId, { name, version }),
     };
 
-    const catchUp = (): Promise<void> | undefined => {
-      const behind = changes.catchUp();
-      return behind === undefined ? roles.load() : behind.then(() => roles.load());
-    };
     const transfers = artifactTransfers(artifactRoom);
 
     const registry = {
@@ -234,8 +180,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
       forget({ workspaceId }) {
         handles.forgetWorkspace(workspaceId);
         metricStore.forgetWorkspace(workspaceId);
-        authenticator.forgetAllTokens();
-        roles.forget();
+        callers.forget();
       },
       removeFiles: ({ guid }) => store.remove(folderPath(guid)),
     });
@@ -276,7 +221,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
         runHistory: runHistoryHandlers({ ...artifactRoom, capabilities, now, origin }),
         workspaces: workspaceHandlers({ engine, now, lifecycle, mayRead: decider.mayRead, checkArtifactRoot }),
         serverInfo: serverInfoHandlers({ isDirect: directOf(places, store) !== undefined }),
-        jobs: jobHandlers({ ...artifactRoom, engine, now, tokens: jobTokens }),
+        jobs: jobHandlers({ ...artifactRoom, engine, now, tokens: callers.jobTokens }),
         clientEnvironment: clientEnvironmentHandlers({
           engine,
           origin,
@@ -296,14 +241,14 @@ export async function createServer(settings: Settings, options: ServerOptions = 
           forgetExperiment: (workspaceId, experimentId) => handles.forgetExperiment(workspaceId, experimentId),
         }),
       },
-      authority: authority.endpoints,
+      authority: callers.authority,
       transfers,
       blobs: createBlobTransfers({
         ...places,
         transfers,
         capabilities,
         staging: createBlockStaging(store, now),
-        revival,
+        revival: callers.revival,
         decider,
         catchUp,
         findWorkspace: (guid) => directory.byGuid(guid),
@@ -412,88 +357,6 @@ function databaseReadiness({ db }: Engine, logger: Logger): Readiness {
       else logger.warn({ err: cause }, 'server is not ready');
     },
   });
-}
-
-/** A first failure to fetch an issuer's keys is worth a warning: its users cannot sign in. */
-function foreignIssuers({ oidcIssuers }: Settings, now: () => number, logger: Logger): Issuer[] {
-  return oidcIssuers.map((issuer) =>
-    createForeignIssuer({
-      issuer,
-      now,
-      fetch,
-      onFailure: (err) => logger.warn({ issuer, err }, "an issuer's keys cannot be fetched"),
-    }),
-  );
-}
-
-/** API tokens of a data directory on which no server runs. */
-export function openTokens(settings: Settings): Promise<OfflineTokens> {
-  return openOfflineTokens(() => openEngine(settings), Date.now);
-}
-
-/** The directory of a data directory on which no server runs, or of a PostgreSQL database. */
-export function openDirectory(settings: Settings): Promise<OfflineDirectory> {
-  return openOfflineDirectory(() => openEngine(settings), Date.now);
-}
-
-/** Azure Resource Manager of a database, by whoever can open it: a server that listens to nobody else. */
-export interface OfflineResourceManager {
-  send(method: string, pathAndQuery: string, body?: unknown): Promise<unknown>;
-  close(): Promise<void>;
-}
-
-export async function openResourceManager(settings: Settings): Promise<OfflineResourceManager> {
-  const server = await createServer({ ...settings, auth: 'none', logLevel: 'silent', staticPrefix: '' });
-  return {
-    async send(method, pathAndQuery, body) {
-      const response = await server.app.inject({
-        method: method as 'GET',
-        url: `${pathAndQuery}${pathAndQuery.includes('?') ? '&' : '?'}api-version=2024-10-01`,
-        headers: { host: '127.0.0.1', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-        ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
-      });
-      if (response.statusCode >= 300) throw errorFromResponse(response.statusCode, response.body);
-      return response.body === '' ? undefined : (JSON.parse(response.body) as unknown);
-    },
-    close: () => server.close(),
-  };
-}
-
-/** What the database is, whether or not servers use it; changes nothing. */
-export async function readDatabaseStatus(settings: Settings): Promise<DatabaseStatus> {
-  const { database } = settings;
-  if (database.kind === 'sqlite') return readSqliteStatus(database.path);
-  const { readPostgresStatus } = await import('./database/postgres/administer.ts');
-  return readPostgresStatus(poolOptions(database, settings));
-}
-
-/** Brings the database to this program's schema, as a server does when it starts; gives the steps that were missing. */
-export async function upgradeDatabase(settings: Settings): Promise<readonly SchemaStep[]> {
-  const { database } = settings;
-  if (database.kind === 'sqlite') return upgradeSqlite(database.path);
-  const { upgradePostgres } = await import('./database/postgres/administer.ts');
-  return upgradePostgres(poolOptions(database, settings));
-}
-
-async function openEngine(settings: Settings): Promise<Engine> {
-  const { database } = settings;
-  if (database.kind === 'postgres') {
-    // The driver is loaded by those who use it.
-    const { openPostgres } = await import('./database/postgres/open-postgres.ts');
-    return openPostgres(poolOptions(database, settings));
-  }
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return openSqlite({
-    path: database.path,
-    readerThread: new URL(`./reader-thread.${extension}`, import.meta.url),
-  });
-}
-
-function poolOptions(
-  { url }: { readonly url: string },
-  { databasePoolSize, databasePreparedStatements }: Settings,
-): PostgresPoolOptions {
-  return { url, size: databasePoolSize, preparedStatements: databasePreparedStatements };
 }
 
 /** What the operator has named as places of artifacts beside the proxy's. */
