@@ -5,9 +5,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 /**
  * The process of a small server that speaks S3's protocol, over a folder; it needs Node's legacy ciphers for its page
- * tokens. Five things that S3 does are added: an object is replaced or removed at once, where this server would let two
+ * tokens. Six things that S3 does are added: an object is replaced or removed at once, where this server would let two
  * requests work in one file; what is acknowledged has been written; the range 0-0 is one byte; an upload in parts can
- * be aborted, and is completed with the parts that were sent and no others.
+ * be aborted, and is completed with the parts that were sent and no others; a folder that holds nothing but folders is listed.
  */
 interface FileStore {
   getObject(bucket: string, key: string, range: { readonly end?: unknown }): Promise<unknown>;
@@ -15,6 +15,19 @@ interface FileStore {
   deleteObject(bucket: string, key: string): Promise<void>;
   putObjectMultipart(bucket: string, uploadId: string, parts: readonly Part[]): Promise<unknown>;
   putPart(bucket: string, uploadId: string, part: string, content: unknown): Promise<{ readonly size: number }>;
+  listObjects(bucket: string, options: ListOptions): Promise<Listing>;
+}
+
+interface ListOptions {
+  readonly delimiter?: string;
+  readonly prefix?: string;
+  readonly maxKeys?: number;
+}
+
+interface Listing {
+  readonly objects: readonly { readonly key: string }[];
+  readonly commonPrefixes: readonly string[];
+  readonly isTruncated: boolean;
 }
 
 interface Part {
@@ -43,6 +56,7 @@ const S3Error = require('s3rver/lib/models/error') as new (code: string, message
 const server = new S3rver({ port: 0, address: '127.0.0.1', silent: true, directory });
 correctStore(server.store);
 correctCompletion(server.store);
+correctListing(server.store);
 server.middleware.unshift(async (context, next) => {
   const { uploadId } = context.query;
   if (uploadId === undefined) {
@@ -103,6 +117,28 @@ function correctCompletion(store: FileStore): void {
       if (sent !== etag) throw new S3Error('InvalidPart', 'One was not sent');
     }
     return await complete(bucket, uploadId, parts);
+  };
+}
+
+/** It would not look into the folders of a folder, and so leave out one that holds no file itself. */
+function correctListing(store: FileStore): void {
+  const list = store.listObjects.bind(store);
+  store.listObjects = async (bucket, options) => {
+    const { delimiter = '', prefix = '', maxKeys = Infinity, ...rest } = options;
+    if (delimiter === '') return await list(bucket, options);
+    const below = await list(bucket, { ...rest, prefix });
+    const folders = new Set<string>();
+    const objects = below.objects.filter(({ key }) => {
+      const end = key.indexOf(delimiter, prefix.length);
+      if (end >= 0) folders.add(key.slice(0, end + delimiter.length));
+      return end < 0;
+    });
+    const page = objects.slice(0, maxKeys);
+    const last = page.at(-1)?.key;
+    const isTruncated = objects.length > page.length;
+    // What lies behind the page is for the next one.
+    const commonPrefixes = [...folders].filter((folder) => !isTruncated || last === undefined || folder < last);
+    return { objects: page, commonPrefixes, isTruncated };
   };
 }
 
