@@ -53,17 +53,26 @@ export function connect(options: ConnectionOptions, surroundings: Surroundings):
 }
 
 function workspaceOf(options: ConnectionOptions, surroundings: Surroundings): string | undefined {
-  const { env } = surroundings;
+  const { name, group, subscription } = workspacePlaceOf(options, surroundings);
+  if (name === undefined || name.startsWith('/') || group === undefined || subscription === undefined) return name;
+  return `/subscriptions/${subscription}/resourceGroups/${group}/providers/Microsoft.MachineLearningServices/workspaces/${name}`;
+}
+
+/** What is known of the workspace that is meant; an empty text is none. */
+export function workspacePlaceOf(
+  options: ConnectionOptions,
+  surroundings: Surroundings,
+): { readonly name?: string; readonly group?: string; readonly subscription?: string } {
+  const { env, workingDir } = surroundings;
   const defaults = readDefaults(surroundings);
-  const file = nearestConfig(surroundings.workingDir);
+  const file = nearestConfig(workingDir);
   const name =
     options.workspaceName ??
     (env['LAZULI_WORKSPACE'] || env['MLFLOW_WORKSPACE'] || file?.workspace_name || defaults['workspace']);
-  if (!name || name.startsWith('/')) return name || undefined;
   const group = options.resourceGroup ?? (file?.resource_group || defaults['group']);
-  const subscription = options.subscription ?? (file?.subscription_id || defaults['subscription']);
-  if (!group || !subscription) return name;
-  return `/subscriptions/${subscription}/resourceGroups/${group}/providers/Microsoft.MachineLearningServices/workspaces/${name}`;
+  const subscription =
+    options.subscription ?? (env['AZURE_SUBSCRIPTION_ID'] || file?.subscription_id || defaults['subscription']);
+  return { ...(name ? { name } : {}), ...(group ? { group } : {}), ...(subscription ? { subscription } : {}) };
 }
 
 interface WorkspaceConfig {

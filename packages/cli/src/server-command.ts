@@ -6,11 +6,13 @@ import { formatResult, formats, isFormat, type Columns, type Format } from './fo
 import { CommandError } from './output.ts';
 import type { Surroundings } from './surroundings.ts';
 
-/** The options that every command has which asks a server something and prints the answer. */
-export interface ServerOptions extends ConnectionOptions {
+export interface OutputOptions {
   readonly output?: string;
   readonly query?: string;
 }
+
+/** The options that every command has which asks a server something and prints the answer. */
+export interface ServerOptions extends ConnectionOptions, OutputOptions {}
 
 export interface ServerCommand<Options> {
   /** With its arguments: `delete <run-id>`. */
@@ -39,11 +41,22 @@ export function addServerCommand<Options extends object>(
     // Commander hands over the arguments, the options and the command itself.
     const args = given.slice(0, -2) as string[];
     const chosen = given.at(-2) as Options & ServerOptions;
-    const format = formatOf(chosen, surroundings);
+    const print = printer(chosen, surroundings, columns);
     const result = await explained(() => answer(connect(chosen, surroundings), chosen, ...args));
-    if (result === undefined) return;
-    const { output } = surroundings;
-    const { query } = chosen;
+    if (result !== undefined) print(result);
+  });
+}
+
+/** What prints results as the options ask for; a format that is none is refused before anything is done. */
+export function printer(
+  options: OutputOptions,
+  surroundings: Surroundings,
+  columns?: Columns,
+): (result: unknown) => void {
+  const format = formatOf(options, surroundings);
+  const { output } = surroundings;
+  const { query } = options;
+  return (result) => {
     const text = formatResult(result, {
       format,
       colours: output.isTerminal,
@@ -51,21 +64,26 @@ export function addServerCommand<Options extends object>(
       ...(columns === undefined ? {} : { columns }),
     });
     if (text !== undefined) output.result(text);
-  });
+  };
 }
 
 export function withServerOptions(command: Command): Command {
-  return command
+  const connected = command
     .option('--url <url>', `the server (LAZULI_URL, MLFLOW_TRACKING_URI; default: ${defaultUrl})`)
     .option('-w, --workspace-name <name>', 'the workspace')
     .option('-g, --resource-group <name>', 'the resource group of the workspace')
-    .option('--subscription <id>', 'the subscription of the resource group')
+    .option('--subscription <id>', 'the subscription of the resource group');
+  return withOutputOptions(connected);
+}
+
+export function withOutputOptions(command: Command): Command {
+  return command
     .option('-o, --output <format>', `how the result is printed: ${formats.join(', ')}`)
     .option('--query <jmespath>', 'what of the result is printed');
 }
 
 /** `LAZULI_OUTPUT`, and what `lazuli configure` keeps, stand in for `-o`. */
-export function formatOf({ output }: ServerOptions, surroundings: Surroundings): Format {
+export function formatOf({ output }: OutputOptions, surroundings: Surroundings): Format {
   const format = output ?? (surroundings.env['LAZULI_OUTPUT'] || readDefaults(surroundings).output || 'json');
   if (isFormat(format)) return format;
   throw new CommandError(2, `--output: ${JSON.stringify(format)} must be one of ${formats.join(', ')}`);

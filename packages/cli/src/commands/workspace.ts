@@ -1,8 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { CommandError, formatTable } from '../output.ts';
+import { workspacePlaceOf } from '../connection.ts';
+import { CommandError } from '../output.ts';
 import { listAll, resourcesOf, type Resources } from '../resource-manager.ts';
+import { printer, withOutputOptions, type OutputOptions } from '../server-command.ts';
 import { takePlace, withPlace, type PlaceOptions } from '../server-place.ts';
 import type { Surroundings } from '../surroundings.ts';
 
@@ -22,9 +24,11 @@ interface Workspace {
   };
 }
 
-interface NameOptions extends PlaceOptions {
+interface NameOptions extends PlaceOptions, OutputOptions {
   readonly subscription?: string;
   readonly resourceGroup?: string;
+  /** The workspace, by the option that other commands have for it. */
+  readonly workspaceName?: string;
 }
 
 interface ChangeOptions extends NameOptions {
@@ -35,10 +39,6 @@ interface ChangeOptions extends NameOptions {
   readonly privateLink?: true;
 }
 
-interface ShowOptions extends NameOptions {
-  readonly query?: string;
-}
-
 interface DeleteOptions extends NameOptions {
   readonly force?: true;
 }
@@ -47,13 +47,18 @@ interface ConfigOptions extends NameOptions {
   readonly file: string;
 }
 
-interface ListOptions extends NameOptions {
-  readonly json?: true;
-}
-
 /** Where a workspace lies of which nothing else is said. */
 const defaultSubscription = '00000000-0000-0000-0000-000000000001';
 const defaultGroup = 'lazuli';
+const defaultWorkspace = 'default';
+
+/** What a table shows. */
+const columns = {
+  Name: 'name',
+  'Resource group': 'resource_group',
+  Subscription: 'subscription_id',
+  Location: 'location',
+};
 
 export function describeWorkspace(command: Command, surroundings: Surroundings): void {
   const { output, workingDir } = surroundings;
@@ -67,7 +72,7 @@ export function describeWorkspace(command: Command, surroundings: Surroundings):
           '--subscription <id>',
           `its subscription, a GUID (AZURE_SUBSCRIPTION_ID; default: ${defaultSubscription})`,
         )
-        .option('--resource-group <name>', `its resource group (default: ${defaultGroup})`),
+        .option('-g, --resource-group <name>', `its resource group (default: ${defaultGroup})`),
     );
   const changing = (described: Command) =>
     described
@@ -101,27 +106,29 @@ export function describeWorkspace(command: Command, surroundings: Surroundings):
     },
   );
 
-  subcommand('list', 'List the workspaces that you may read')
-    .option('--json', 'as JSON')
-    .action(async (options: ListOptions) => {
+  withOutputOptions(subcommand('list', 'List the workspaces that you may read')).action(
+    async (options: NameOptions) => {
+      const print = printer(options, surroundings, columns);
       const workspaces = await withPlace(options, surroundings, resourcesOf('read'), (resources) =>
         listed(resources, options),
       );
-      output.result(
-        options.json === true ? JSON.stringify(workspaces.map(shown), null, 2) : workspaceTable(workspaces),
-      );
-    });
+      print(workspaces.map(shown));
+    },
+  );
 
-  subcommand('show <name>', 'Show a workspace as JSON')
-    .option('--query <field>', 'one field of it alone, as JSON: mlflow_tracking_uri')
-    .action(async (name: string, options: ShowOptions) => {
-      const workspace = await get(name, options);
-      const fields: Readonly<Record<string, unknown>> = shown(workspace);
-      const { query } = options;
-      if (query !== undefined && !Object.hasOwn(fields, query)) {
-        throw new CommandError(2, `--query: ${JSON.stringify(query)} must be one of ${Object.keys(fields).join(', ')}`);
-      }
-      output.result(JSON.stringify(query === undefined ? fields : fields[query], null, 2));
+  withOutputOptions(subcommand('show [name]', 'Show a workspace'))
+    .option('-w, --workspace-name <name>', 'its name (LAZULI_WORKSPACE, config.json, or what lazuli configure keeps)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  lazuli workspace show vision -o table
+  lazuli configure --defaults group=team workspace=vision
+  MLFLOW_TRACKING_URI=$(lazuli workspace show --query mlflow_tracking_uri | sed 's/"//g')`,
+    )
+    .action(async (name: string | undefined, options: NameOptions) => {
+      const print = printer(options, surroundings, columns);
+      print(shown(await get(name, options)));
     });
 
   subcommand('config <name>', "Write a workspace's config.json, which Azure's Python clients read")
@@ -150,7 +157,7 @@ export function describeWorkspace(command: Command, surroundings: Surroundings):
       output.remark(`The workspace ${name} is deleted.`);
     });
 
-  async function get(name: string, options: NameOptions): Promise<Workspace> {
+  async function get(name: string | undefined, options: NameOptions): Promise<Workspace> {
     return withPlace(
       options,
       surroundings,
@@ -160,11 +167,12 @@ export function describeWorkspace(command: Command, surroundings: Surroundings):
   }
 }
 
-function idOf(name: string, { subscription, resourceGroup }: NameOptions, { env }: Surroundings): string {
+function idOf(name: string | undefined, options: NameOptions, surroundings: Surroundings): string {
+  const place = workspacePlaceOf(options, surroundings);
   const names = [
-    subscription ?? (env['AZURE_SUBSCRIPTION_ID'] || defaultSubscription),
-    resourceGroup ?? defaultGroup,
-    name,
+    place.subscription ?? defaultSubscription,
+    place.group ?? defaultGroup,
+    name ?? place.name ?? defaultWorkspace,
   ].map(encodeURIComponent);
   return `/subscriptions/${names[0]}/resourceGroups/${names[1]}/providers/Microsoft.MachineLearningServices/workspaces/${names[2]}`;
 }
@@ -232,17 +240,4 @@ function shown({ id, name, location, tags, properties }: Workspace) {
     mlflow_tracking_uri: properties.mlFlowTrackingUri,
     public_network_access: properties.publicNetworkAccess,
   };
-}
-
-function workspaceTable(workspaces: readonly Workspace[]): string {
-  const rows = workspaces.map(shown).map((fields) => [
-    fields.name,
-    fields.resource_group,
-    fields.subscription_id,
-    fields.location,
-    Object.entries(fields.tags)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(' '),
-  ]);
-  return formatTable([['WORKSPACE', 'RESOURCE GROUP', 'SUBSCRIPTION', 'LOCATION', 'TAGS'], ...rows]);
 }
