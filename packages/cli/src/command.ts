@@ -31,6 +31,11 @@ const entries: readonly CommandEntry[] = [
     load: async () => (await import('./commands/model.ts')).describeModel,
   },
   {
+    name: 'doctor',
+    summary: 'Find out what stands between this shell and a server',
+    load: async () => (await import('./commands/doctor.ts')).describeDoctor,
+  },
+  {
     name: 'configure',
     summary: 'Keep defaults for the commands that talk to a server',
     load: async () => (await import('./commands/configure.ts')).describeConfigure,

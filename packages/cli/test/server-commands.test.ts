@@ -129,6 +129,31 @@ describe('lazuli model', () => {
   });
 });
 
+describe('lazuli doctor', () => {
+  test('says that all is well, and which workspace is meant', async () => {
+    const findings = (await json(['doctor'])) as { check: string; state: string; detail: string }[];
+    expect(findings.map(({ check, state }) => `${check} ${state}`)).toEqual([
+      'command ok',
+      'server ok',
+      'clock ok',
+      'sign-in ok',
+      'workspace ok',
+    ]);
+    expect(findings.at(-1)?.detail).toBe('default, because none is named');
+  });
+
+  test.each([
+    ['http://127.0.0.1:9', {}, 'server', 'It is not reached'],
+    [undefined, { LAZULI_TOKEN: 'wrong' }, 'sign-in', 'token'],
+    [undefined, { LAZULI_WORKSPACE: 'nowhere' }, 'workspace', 'nowhere'],
+  ] as const)('at %s with %j says what fails, and asks nothing after it', async (url, env, check, reason) => {
+    const { status, stdout } = await lazuli(['doctor', ...(url === undefined ? [] : ['--url', url])], env);
+    expect(status).toBe(1);
+    const failed = (JSON.parse(stdout) as unknown[]).at(-1);
+    expect(failed).toMatchObject({ check, state: 'failed', detail: expect.stringContaining(reason) as string });
+  });
+});
+
 describe('where a command goes and how it prints', () => {
   test('is told by the line, then by the environment, config.json, and what lazuli configure keeps', async () => {
     await client.workspaces.createWorkspace({ name: 'team-a' });
