@@ -1,18 +1,18 @@
 import { CommandError } from './output.ts';
 
-/** Items of pages until there are `limit`, or no more. `page` asks for one page of at most `size` items. */
-export async function collect<Item>(
-  limit: number,
-  page: (size: number, token: string | undefined) => Promise<{ items: readonly Item[]; next: string | undefined }>,
-): Promise<Item[]> {
-  const collected: Item[] = [];
-  let token: string | undefined;
-  do {
-    const { items, next } = await page(Math.min(limit - collected.length, 1_000), token);
-    collected.push(...items);
-    token = next === '' ? undefined : next;
-  } while (token !== undefined && collected.length < limit);
-  return collected;
+/** The first items of a listing; all of them where the limit is Infinity. */
+export async function firstOf<Item>(limit: number, items: AsyncIterable<Item>): Promise<Item[]> {
+  const first: Item[] = [];
+  for await (const item of items) {
+    first.push(item);
+    if (first.length >= limit) break;
+  }
+  return first;
+}
+
+/** How many to ask for at a time: no more than are wanted. */
+export function pageSize(limit: number): number {
+  return Math.min(limit, 1_000);
 }
 
 /** `--max-results`, a count from 1 on. */

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Client } from '@lazuli/client';
 import type { Command } from 'commander';
 import { csvOf } from '../csv.ts';
-import { collect, limitOf } from '../pages.ts';
+import { firstOf, limitOf, pageSize } from '../pages.ts';
 import { addServerCommand } from '../server-command.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { choiceOf, pick, viewOf, viewOption } from './options.ts';
@@ -57,15 +57,15 @@ export function describeExperiments(command: Command, surroundings: Surroundings
         .option('--max-results <count>', 'how many at most (default: all)'),
     columns,
     examples: [`lazuli experiments search --filter "name LIKE 'churn%'" -o table`],
-    answer: (client, { view, filter, orderBy, maxResults }) =>
-      collect(limitOf(maxResults, Infinity), async (max_results, page_token) => {
-        const { experiments = [], next_page_token } = await client.experiments.searchExperiments({
-          max_results,
-          view_type: viewOf(view),
-          ...pick({ filter, page_token, order_by: orderBy?.split(',') }),
-        });
-        return { items: experiments, next: next_page_token };
-      }),
+    answer(client, { view, filter, orderBy, maxResults }) {
+      const limit = limitOf(maxResults, Infinity);
+      const experiments = client.experiments.searchExperiments.all({
+        max_results: pageSize(limit),
+        view_type: viewOf(view),
+        ...pick({ filter, order_by: orderBy?.split(',') }),
+      });
+      return firstOf(limit, experiments);
+    },
   });
 
   addServerCommand<{ experimentId?: string; experimentName?: string }>(command, surroundings, {

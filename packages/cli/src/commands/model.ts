@@ -1,7 +1,7 @@
 import type { Client } from '@lazuli/client';
 import type { Command } from 'commander';
 import { CommandError } from '../output.ts';
-import { collect, limitOf } from '../pages.ts';
+import { firstOf, limitOf, pageSize } from '../pages.ts';
 import { addServerCommand } from '../server-command.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { pairsOf, pick, severalTimes } from './options.ts';
@@ -179,15 +179,12 @@ async function getVersion(client: Client, { name, version, label }: ByVersion): 
 
 function listed(client: Client, name: string, filter: string | undefined, limit: number): Promise<ModelVersion[]> {
   const quoted = `name = '${name.replaceAll("'", "\\'")}'`;
-  return collect(limit, async (max_results, page_token) => {
-    const { model_versions = [], next_page_token } = await client.modelVersions.searchModelVersions({
-      filter: filter === undefined ? quoted : `${quoted} AND ${filter}`,
-      order_by: ['version_number DESC'],
-      max_results,
-      ...pick({ page_token }),
-    });
-    return { items: model_versions, next: next_page_token };
+  const versions = client.modelVersions.searchModelVersions.all({
+    filter: filter === undefined ? quoted : `${quoted} AND ${filter}`,
+    order_by: ['version_number DESC'],
+    max_results: pageSize(limit),
   });
+  return firstOf(limit, versions);
 }
 
 async function listVersions(client: Client, name: string, filter: string | undefined, limit: number) {
@@ -195,13 +192,10 @@ async function listVersions(client: Client, name: string, filter: string | undef
 }
 
 async function listModels(client: Client, filter: string | undefined, limit: number) {
-  const models = await collect(limit, async (max_results, page_token) => {
-    const { registered_models = [], next_page_token } = await client.registeredModels.searchRegisteredModels({
-      max_results,
-      ...pick({ filter, page_token }),
-    });
-    return { items: registered_models, next: next_page_token };
-  });
+  const models = await firstOf(
+    limit,
+    client.registeredModels.searchRegisteredModels.all({ max_results: pageSize(limit), ...pick({ filter }) }),
+  );
   return models.map(modelShown);
 }
 

@@ -1,5 +1,5 @@
 import type { Client, Run } from '@lazuli/client';
-import { collect } from '../pages.ts';
+import { firstOf, pageSize } from '../pages.ts';
 import { pick } from './options.ts';
 
 export interface RunQuery {
@@ -11,14 +11,12 @@ export interface RunQuery {
 }
 
 export function searchRuns(client: Client, { experimentIds, filter, orderBy, view, limit }: RunQuery): Promise<Run[]> {
-  return collect(limit, async (max_results, page_token) => {
-    const { runs = [], next_page_token } = await client.runs.searchRuns({
-      experiment_ids: [...experimentIds],
-      max_results,
-      ...pick({ filter, order_by: orderBy === undefined ? undefined : [...orderBy], run_view_type: view, page_token }),
-    });
-    return { items: runs, next: next_page_token };
+  const runs = client.runs.searchRuns.all({
+    experiment_ids: [...experimentIds],
+    max_results: pageSize(limit),
+    ...pick({ filter, order_by: orderBy === undefined ? undefined : [...orderBy], run_view_type: view }),
   });
+  return firstOf(limit, runs);
 }
 
 /** A run as one row: what it is, and its metrics, params and tags under names that say which is which. */
