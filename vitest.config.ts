@@ -19,8 +19,10 @@ const common = {
 };
 
 const behaviour = 'packages/server/test/**/*.test.ts';
-/** What is about one engine, its files and its crashes, and what no engine has a part in: connections. */
+/** What is about one engine, its files and its crashes, and what no engine has a part in: connections, files. */
 const ofOneEngine = [
+  'packages/server/test/artifacts/!(roots).test.ts',
+  'packages/server/test/concurrency/explain-history.test.ts',
   'packages/server/test/crash/**',
   'packages/server/test/postgres/**',
   'packages/server/test/robustness/connections.test.ts',
@@ -59,11 +61,10 @@ export default defineConfig({
         provide: { engine: 'postgres' },
         globalSetup: ['packages/server/test/postgres/shared-postgres.ts'],
       }),
-      // What only PostgreSQL has. These tests start servers of their own and ill-treat them: each file has the machine to itself.
+      // What only PostgreSQL has. These tests start servers of their own, ill-treat them, and mostly wait for what then happens.
       options({
         name: 'postgres-only',
         include: ['packages/server/test/postgres/**/*.test.ts'],
-        maxWorkers: 1,
         sequence: { groupOrder: 1 },
         provide: { engine: 'postgres' },
       }),
