@@ -110,6 +110,17 @@ test('the package for browsers asks for nothing but what browsers have', async (
   assert.equal((await experiments.getExperiment({ experiment_id: '0' })).experiment.name, 'Default');
 });
 
+test('the package names whose code it holds, with their licences', async () => {
+  const notices = await readFile(new URL('../dist/THIRD-PARTY-NOTICES.txt', import.meta.url), 'utf8');
+  for (const line of [
+    /^node-forge \S+ \(\(BSD-3-Clause OR GPL-2\.0\)\)$/m,
+    /^yaml \S+ \(ISC\)$/m,
+    /^typebox \S+ \(MIT\)$/m,
+  ])
+    assert.match(notices, line);
+  assert.match(notices, /Digital Bazaar, Inc\./);
+});
+
 test('all pages of a search are one iteration', async () => {
   const { experiment_id } = await client.experiments.createExperiment({ name: 'paged' });
   for (let index = 0; index < 5; index++) await client.runs.createRun({ experiment_id, start_time: index });
