@@ -46,7 +46,7 @@ for (const { folder, input, platform } of bundles) {
     cwd: root,
     input,
     platform,
-    resolve: { conditionNames: ['lazuli', 'node', 'default'] },
+    resolve: { conditionNames: ['lazuli', platform === 'node' ? 'node' : 'browser', 'default'] },
     logLevel: 'warn',
   };
   const output: OutputOptions = {

@@ -104,6 +104,7 @@ test('the package for browsers asks for nothing but what browsers have', async (
   for (const name of files) {
     const text = await readFile(new URL(name, folder), 'utf8');
     assert.doesNotMatch(text, /\b(?:from|import\()\s*["'](?:node:|fs|path|http)/, name);
+    assert.doesNotMatch(text, /\bglobal\.|\bBuffer\.from/, name);
     for (const [, other] of text.matchAll(/["']\.\/([\w.-]+\.js)["']/g)) files.add(other);
   }
   const { experiments } = createBrowserClient({ url: server.url });
