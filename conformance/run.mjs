@@ -53,6 +53,7 @@ const clients = {
   java: javaSuites,
   s3: (url, temporary) => pythonSuites('s3', 'python3', url, temporary, artifactSuites),
   azure: (url, temporary) => pythonSuites('azure', 'python3', url, temporary, artifactSuites),
+  typescript: (_url, temporary) => ownServerSuites('typescript', temporary),
   runtimes: (_url, temporary) => ownServerSuites('runtimes', temporary),
   identity: async (_url, temporary) => ownServerSuites('identity', temporary, await pythonEnvironment('identity')),
   management: async (_url, temporary) =>

@@ -15,6 +15,11 @@ export async function check(what: string, work: () => Promise<unknown>): Promise
   }
 }
 
+export function same(found: unknown, expected: unknown): void {
+  const [one, other] = [found, expected].map((value) => JSON.stringify(value));
+  if (one !== other) throw new Error(`found ${one} instead of ${other}`);
+}
+
 export function skip(what: string, reason: string): void {
   console.log(`ok - ${what} # SKIP ${reason.split('\n')[0] ?? ''}`);
 }
