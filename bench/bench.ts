@@ -16,6 +16,7 @@ import type { BenchRun, Measured } from './report.ts';
 import { startServer } from './server-process.ts';
 import type { RunningServer } from './server-process.ts';
 import { openTrackingClient, targetOf } from './tracking-client.ts';
+import { clientLoopWorkload } from './workloads/client-loop.ts';
 import { createRunWorkload } from './workloads/create-run.ts';
 import { largeBatches, smallBatches, wideBatches } from './workloads/log-batch.ts';
 import { hundredClientsLogMetrics, oneClientLogsMetrics } from './workloads/log-metric.ts';
@@ -34,6 +35,7 @@ const workloads: readonly Workload[] = [
   searchWorkload,
   historyWorkload,
   largeFileWorkload,
+  clientLoopWorkload,
 ];
 
 /** What all workloads of one run of the bench have in common. */

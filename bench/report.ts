@@ -199,7 +199,8 @@ function figureTable(run: BenchRun): string {
 
 function latencyTable(run: BenchRun): string {
   const rows = run.measured.flatMap(({ workload, outcome, peakMemoryMb }) => {
-    const latencies: readonly (NamedLatency | undefined)[] = outcome?.latencies ?? [undefined];
+    const timed = outcome?.latencies ?? [];
+    const latencies: readonly (NamedLatency | undefined)[] = timed.length === 0 ? [undefined] : timed;
     return latencies.map((latency) => [
       workload.id,
       latency?.name ?? '-',

@@ -28,6 +28,15 @@ export async function javaEnvironment() {
   );
 }
 
+/** Folder whose `node_modules` holds these packages of npm, given as `name@version`; none of their scripts runs. */
+export async function npmEnvironment(name, packages) {
+  return environment(name, packages, async (path) => {
+    writeFileSync(join(path, 'package.json'), '{ "private": true }');
+    const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+    await output('npm', ['install', ...quiet, '--save-exact', ...packages], { cwd: path });
+  });
+}
+
 /** Runs a program to its end and gives back what it printed; a failure is an error that says what the program said. */
 export function output(program, args, options = {}) {
   return new Promise((resolve, reject) => {

@@ -53,8 +53,11 @@ const clients = {
   java: javaSuites,
   s3: (url, temporary) => pythonSuites('s3', 'python3', url, temporary, artifactSuites),
   azure: (url, temporary) => pythonSuites('azure', 'python3', url, temporary, artifactSuites),
-  identity: (_url, temporary) => ownServerSuites('identity', temporary),
-  management: (_url, temporary) => ownServerSuites('management', temporary),
+  typescript: (_url, temporary) => ownServerSuites('typescript', temporary),
+  runtimes: (_url, temporary) => ownServerSuites('runtimes', temporary),
+  identity: async (_url, temporary) => ownServerSuites('identity', temporary, await pythonEnvironment('identity')),
+  management: async (_url, temporary) =>
+    ownServerSuites('management', temporary, await pythonEnvironment('management')),
   azureml: (url, temporary) => pluginSuites('azureml', url, temporary),
   training: (url, temporary) => pythonSuites('training', 'python3', url, temporary, ['test_training.py']),
 };
@@ -101,11 +104,10 @@ async function javaSuites(url, temporary) {
   return { program: 'java', args, cwd: temporary, path: [dirname(python)] };
 }
 
-/** Azure's clients speak TLS only, and to an authority: they start a server of their own. */
-async function ownServerSuites(name, temporary) {
-  const python = await pythonEnvironment(name);
+/** Azure's clients speak TLS only, and to an authority: they start a server of their own. So do those that want it set up otherwise. */
+function ownServerSuites(name, temporary, ...python) {
   const node = join(here, '..', 'node_modules', '.bin', 'node');
-  const args = ['--conditions=lazuli', join(here, name, 'run.ts'), python, temporary];
+  const args = ['--conditions=lazuli', join(here, name, 'run.ts'), ...python, temporary];
   return { program: node, args, cwd: join(here, name), path: [] };
 }
 

@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pythonEnvironment } from './environments.mjs';
 
 const root = join(import.meta.dirname, '..');
 const startLimitMs = 30_000;
@@ -62,6 +63,39 @@ function complaints(log) {
     .filter((line) => !everyday(line))
     .slice(-30)
     .join('\n');
+}
+
+/** MLflow's own server, of the pinned Python environment: its address and `stop`. */
+export async function startMlflow(folder) {
+  const python = await pythonEnvironment('python3');
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const store = ['--backend-store-uri', `sqlite:///${join(folder, 'mlflow.db')}`];
+  const files = ['--artifacts-destination', join(folder, 'mlflow-artifacts')];
+  const args = ['server', '--port', String(port), '--workers', '1', ...store, ...files];
+  const environment = {
+    ...process.env,
+    DO_NOT_TRACK: 'true',
+    MLFLOW_DISABLE_TELEMETRY: 'true',
+    PYTHONDONTWRITEBYTECODE: '1',
+  };
+  // A group of its own: the command starts further processes, and all of them must end.
+  const child = spawn(python, ['-m', 'mlflow', ...args], {
+    cwd: folder,
+    env: environment,
+    stdio: 'ignore',
+    detached: true,
+  });
+  const ended = new Promise((resolve) => child.on('close', resolve).on('error', resolve));
+  const stop = async () => {
+    if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
+    await ended;
+  };
+  for (const limit = Date.now() + 120_000; Date.now() < limit && child.exitCode === null; await sleep(200)) {
+    if (await isWell(url)) return { url, stop };
+  }
+  await stop();
+  throw new Error(`MLflow's server does not answer ${url}/health`);
 }
 
 export async function isWell(url) {

@@ -1,6 +1,7 @@
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rolldown, type OutputOptions, type RolldownOptions } from 'rolldown';
+import { thirdPartyNotices } from './third-party-notices.ts';
 
 /**
  * Builds what runs in production: the command with the server as one bundle of chunks that load when they are needed, and
@@ -37,13 +38,15 @@ const bundles: readonly Bundle[] = [
   { folder: 'packages/client/dist', input: { browser: 'packages/client/src/browser.ts' }, platform: 'neutral' },
 ];
 
+/** By the folder of the bundles, which packages publish: the modules that went into them. */
+const modules = new Map<string, Set<string>>(bundles.map(({ folder }) => [folder, new Set()]));
 for (const { folder } of bundles) await rm(join(root, folder), { recursive: true, force: true });
 for (const { folder, input, platform } of bundles) {
   const options: RolldownOptions = {
     cwd: root,
     input,
     platform,
-    resolve: { conditionNames: ['lazuli', 'node', 'default'] },
+    resolve: { conditionNames: ['lazuli', platform === 'node' ? 'node' : 'browser', 'default'] },
     logLevel: 'warn',
   };
   const output: OutputOptions = {
@@ -56,6 +59,10 @@ for (const { folder, input, platform } of bundles) {
     minify: { compress: true, mangle: false, codegen: false },
   };
   const bundle = await rolldown(options);
-  await bundle.write(output);
+  const { output: files } = await bundle.write(output);
+  for (const file of files) if (file.type === 'chunk') for (const id of file.moduleIds) modules.get(folder)?.add(id);
   await bundle.close();
+}
+for (const [folder, ids] of modules) {
+  await writeFile(join(root, folder, 'THIRD-PARTY-NOTICES.txt'), await thirdPartyNotices(ids));
 }

@@ -6,14 +6,11 @@
 // request is one line, `ok - …` or `not ok - …` with both answers; the last line is `N passed, N failed`. A difference that
 // accepted-differences.json names is fine, and one that it names but that is gone is a failure, too. `--show` prints every
 // difference in the form of that file.
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { join } from 'node:path';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
-import { pythonEnvironment } from '../environments.mjs';
-import { freePort, isWell, startServer } from '../server.mjs';
+import { startMlflow, startServer } from '../server.mjs';
 import { exchange } from './exchange.mjs';
 import { normalise } from './normalise.mjs';
 import { topics } from './topics/topics.mjs';
@@ -79,38 +76,6 @@ async function compare(name, step, lazuli, mlflow) {
   const found = { mlflow: inShort(theirs), lazuli: inShort(ours) };
   if (isDeepStrictEqual(expected, found)) return undefined;
   return `is accepted with other answers: ${JSON.stringify(expected)}\nMLflow: ${JSON.stringify(theirs)}\nLazuli: ${JSON.stringify(ours)}`;
-}
-
-async function startMlflow(folder) {
-  const python = await pythonEnvironment('python3');
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  const store = ['--backend-store-uri', `sqlite:///${join(folder, 'mlflow.db')}`];
-  const files = ['--artifacts-destination', join(folder, 'mlflow-artifacts')];
-  const args = ['server', '--port', String(port), '--workers', '1', ...store, ...files];
-  const environment = {
-    ...process.env,
-    DO_NOT_TRACK: 'true',
-    MLFLOW_DISABLE_TELEMETRY: 'true',
-    PYTHONDONTWRITEBYTECODE: '1',
-  };
-  // A group of its own: the command starts further processes, and all of them must end.
-  const child = spawn(join(dirname(python), 'mlflow'), args, {
-    cwd: folder,
-    env: environment,
-    stdio: 'ignore',
-    detached: true,
-  });
-  const ended = new Promise((resolve) => child.on('close', resolve).on('error', resolve));
-  const stop = async () => {
-    if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
-    await ended;
-  };
-  for (const limit = Date.now() + 120_000; Date.now() < limit && child.exitCode === null; await sleep(200)) {
-    if (await isWell(url)) return { url, stop };
-  }
-  await stop();
-  throw new Error(`MLflow's server does not answer ${url}/health`);
 }
 
 const accepted = JSON.parse(readFileSync(join(here, 'accepted-differences.json'), 'utf8'));

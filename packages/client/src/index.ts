@@ -12,7 +12,7 @@ import type { ResumedLog } from './logging/unsent-log.ts';
 import { loadedModel, type LoadedModel, type LoadOptions } from './models/load-model.ts';
 import { locationOf } from './models/model-location.ts';
 import { fetchWith } from './node/connecting-fetch.ts';
-import { download } from './node/files.ts';
+import { download } from './node/download.ts';
 import { nodePlatform, onnxRuntimeNode } from './node/node-platform.ts';
 import { resumeFile } from './node/unsent-file.ts';
 import { connect, type ConnectOptions } from './tracking/connection.ts';
@@ -60,11 +60,12 @@ export function loadModel(uri: string, options: LoadOptions = {}): Promise<Loade
 
 /**
  * Downloads a file or folder: `runs:/{run}[/{path}]`, `models:/…`, or an artifact URI. Gives the files, which lie in
- * `into`, or in a new temporary folder.
+ * `into`, or in a new temporary folder. One that was broken off goes on where it was.
  */
 export async function downloadArtifacts(uri: string, into?: string, options?: TransferOptions): Promise<string[]> {
   const location = await locationOf(uri, tracking.connections);
-  return download(location, into ?? (await mkdtemp(join(tmpdir(), 'lazuli-artifacts-'))), options);
+  const folder = into ?? (await mkdtemp(join(tmpdir(), 'lazuli-artifacts-')));
+  return download(location, folder, options, platform.watchTransfer);
 }
 
 /**

@@ -104,10 +104,22 @@ test('the package for browsers asks for nothing but what browsers have', async (
   for (const name of files) {
     const text = await readFile(new URL(name, folder), 'utf8');
     assert.doesNotMatch(text, /\b(?:from|import\()\s*["'](?:node:|fs|path|http)/, name);
+    assert.doesNotMatch(text, /\bglobal\.|\bBuffer\.from/, name);
     for (const [, other] of text.matchAll(/["']\.\/([\w.-]+\.js)["']/g)) files.add(other);
   }
   const { experiments } = createBrowserClient({ url: server.url });
   assert.equal((await experiments.getExperiment({ experiment_id: '0' })).experiment.name, 'Default');
+});
+
+test('the package names whose code it holds, with their licences', async () => {
+  const notices = await readFile(new URL('../dist/THIRD-PARTY-NOTICES.txt', import.meta.url), 'utf8');
+  for (const line of [
+    /^node-forge \S+ \(\(BSD-3-Clause OR GPL-2\.0\)\)$/m,
+    /^yaml \S+ \(ISC\)$/m,
+    /^typebox \S+ \(MIT\)$/m,
+  ])
+    assert.match(notices, line);
+  assert.match(notices, /Digital Bazaar, Inc\./);
 });
 
 test('all pages of a search are one iteration', async () => {

@@ -1,5 +1,6 @@
 import { invalidParameter } from '@lazuli/contract';
 import type { CallOptions } from '../transport.ts';
+import { digestIn, type ContentDigest } from './content-digest.ts';
 
 /** A file or folder; paths are relative to the root of the run or model, with `/` between names. */
 export interface ArtifactEntry {
@@ -37,6 +38,8 @@ export interface OpenedArtifact {
   readonly size?: number;
   /** What tells this content from a later one under the same path. */
   readonly etag?: string;
+  /** Of the whole file, where the store tells one. */
+  readonly digest?: ContentDigest;
 }
 
 /** Where the files of a run or model lie. */
@@ -112,10 +115,12 @@ export function openedFrom(response: Response): OpenedArtifact {
   const isPlain = !response.headers.has('content-encoding');
   const size = range !== null ? Number(range[2]) : length !== null && isPlain ? Number(length) : undefined;
   const etag = response.headers.get('etag');
+  const digest = digestIn(response);
   return {
     body: response.body ?? new Blob([]).stream(),
     offset: response.status === 206 && range !== null ? Number(range[1]) : 0,
     ...(size === undefined ? {} : { size }),
     ...(etag === null ? {} : { etag }),
+    ...(digest === undefined ? {} : { digest }),
   };
 }

@@ -11,6 +11,7 @@ export function storeFor(
   tracking: TrackingUri,
   transport: Transport,
   multipart: MultipartSettings,
+  localStore?: (uri: string) => ArtifactStore,
 ): ArtifactStore {
   if (/^azureml:/i.test(uri)) {
     if (tracking.kind === 'azureml') return azureStore(transport, tracking, uri);
@@ -20,9 +21,18 @@ export function storeFor(
   }
   const path = proxiedPath(uri, transport.url);
   if (path !== undefined) return proxiedStore(transport, path, multipart);
+  if (isLocal(uri)) {
+    if (localStore !== undefined) return localStore(uri);
+    throw invalidParameter(`The artifacts at '${uri}' are files, and there are none here.`);
+  }
   throw invalidParameter(
     `The server does not serve the artifacts at '${uri}' itself. Start it with --serve-artifacts, or give the experiment an artifact location that begins with mlflow-artifacts:.`,
   );
+}
+
+/** A `file:` URI, or a path: a scheme has more than the one letter of a drive. */
+function isLocal(uri: string): boolean {
+  return /^file:/i.test(uri) || !/^[a-z][a-z\d+.-]+:/i.test(uri);
 }
 
 /** The path below the proxy, for `mlflow-artifacts:/…` and for the proxy's own http(s) address. */

@@ -4,12 +4,13 @@ import http from 'node:http';
 import https from 'node:https';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { TLSSocket } from 'node:tls';
+import { rootCertificates, TLSSocket } from 'node:tls';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { fetchWith } from './connecting-fetch.ts';
 import { proxyFor } from './proxy.ts';
+import { usualAuthorities } from './usual-authorities.ts';
 
 const run = promisify(execFile);
 const openssl = (args: string[]): Promise<unknown> => run('openssl', args);
@@ -102,6 +103,42 @@ test('a certificate of an own authority is trusted where its file is given, and 
   expect(await (await trusting(`${url}/moved`, { method: 'POST', body: 'x' })).text()).toBe('POST /there 1 x');
   await expect(fetchWith({ isInsecure: false }, {})(url)).rejects.toThrow();
   expect((await fetchWith({ isInsecure: true }, {})(url)).status).toBe(200);
+});
+
+test('NODE_EXTRA_CA_CERTS counts beside an authority of its own', async () => {
+  const url = await secureServer();
+  await openssl([
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-keyout',
+    file('b.key'),
+    '-out',
+    file('b.pem'),
+    '-subj',
+    '/CN=b',
+  ]);
+  // Node reads the variable when a process starts.
+  const program = `
+    import { fetchWith } from ${JSON.stringify(new URL('connecting-fetch.ts', import.meta.url).href)};
+    const trusting = fetchWith({ authorities: ${JSON.stringify(file('b.pem'))}, isInsecure: false }, {});
+    console.log(await (await trusting('${url}/a')).text());`;
+  const inProcess = async (extra: NodeJS.ProcessEnv): Promise<string> => {
+    const words = ['--conditions=lazuli', '--input-type=module', '-e', program];
+    return (await run(process.execPath, words, { env: { ...process.env, ...extra } })).stdout;
+  };
+  expect(await inProcess({ NODE_EXTRA_CA_CERTS: file('ca.pem') })).toBe('GET /a undefined \n');
+  await expect(inProcess({})).rejects.toThrow(/UNABLE_TO_VERIFY|unable to verify|self-signed/);
+});
+
+test('a runtime that does not tell whom it trusts is helped with the file of NODE_EXTRA_CA_CERTS', async () => {
+  const ca = await readFile(file('ca.pem'), 'utf8');
+  const ofOldNode = (extra: string | undefined) => usualAuthorities({ NODE_EXTRA_CA_CERTS: extra }, {});
+  expect(ofOldNode(file('ca.pem'))).toEqual([...rootCertificates, ca]);
+  expect(ofOldNode(file('absent.pem'))).toEqual(rootCertificates);
+  expect(ofOldNode(undefined)).toBe(rootCertificates);
 });
 
 test('a client shows its certificate', async () => {

@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import tls from 'node:tls';
 import type { Environment, TlsFiles } from '../environment.ts';
 import { proxyFor } from './proxy.ts';
+import { usualAuthorities } from './usual-authorities.ts';
 
 /**
  * `fetch` through a proxy, with authorities and certificates of one's own. The runtime's own `fetch` takes neither without
@@ -19,18 +20,19 @@ export function fetchWith(files: TlsFiles, environment: Environment): typeof fet
   return (input, init) => {
     const target = new URL(input instanceof Request ? input.url : input);
     if (!hasOwnTls && proxyFor(target, environment) === undefined) return globalThis.fetch(input, init);
-    viaSockets ??= socketFetch(secureContext(files), (url) => proxyFor(url, environment));
+    viaSockets ??= socketFetch(secureContext(files, environment), (url) => proxyFor(url, environment));
     return viaSockets(input, init);
   };
 }
 
-function secureContext({ authorities, clientCertificate, isInsecure }: TlsFiles): tls.SecureContextOptions & {
-  rejectUnauthorized: boolean;
-} {
+function secureContext(
+  { authorities, clientCertificate, isInsecure }: TlsFiles,
+  environment: Environment,
+): tls.SecureContextOptions & { rejectUnauthorized: boolean } {
   const pem = clientCertificate === undefined ? undefined : readFileSync(clientCertificate, 'utf8');
   return {
     rejectUnauthorized: !isInsecure,
-    ...(authorities === undefined ? {} : { ca: [...tls.rootCertificates, readFileSync(authorities, 'utf8')] }),
+    ...(authorities === undefined ? {} : { ca: [...usualAuthorities(environment), readFileSync(authorities, 'utf8')] }),
     ...(pem === undefined ? {} : { cert: pem, key: pem }),
   };
 }

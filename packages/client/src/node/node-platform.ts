@@ -1,25 +1,31 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { env, emitWarning } from 'node:process';
+import { env, emitWarning, stderr } from 'node:process';
 import { MlflowError } from '@lazuli/contract';
-import { connectionSettings } from '../environment.ts';
+import { connectionSettings, flag } from '../environment.ts';
 import type { OnnxRuntime } from '../models/load-model.ts';
 import type { Platform } from '../tracking/platform.ts';
 import type { Run } from '../tracking/run-handle.ts';
 import { fetchWith } from './connecting-fetch.ts';
 import { atExit } from './exit.ts';
 import { nodeFiles } from './files.ts';
+import { localStore } from './local-store.ts';
 import { machineSampler, sourceTags } from './machine.ts';
+import { transferLine } from './transfer-line.ts';
 import { keepInFile } from './unsent-file.ts';
 
 /** What Node, Deno and Bun have. */
 export function nodePlatform(): Platform {
   const active = new AsyncLocalStorage<Run>();
+  const watchTransfer = transferLine(stderr);
   let sample: (() => Promise<Record<string, number>>) | undefined;
   return {
     environment: () => env,
     fetchFor: ({ tls }, environment) => fetchWith(tls, environment),
     sourceTags,
     files: nodeFiles,
+    localStore,
+    watchTransfer: (verb, files) =>
+      flag(env, 'MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR', true) ? watchTransfer(verb, files) : undefined,
     activeRun: { current: () => active.getStore(), within: (run, work) => active.run(run, work) },
     atExit,
     keep: (runId, lines) => keepInFile(env, runId, lines),

@@ -3,6 +3,7 @@ import { clientOver, type Client } from '../client.ts';
 import { experimentNameIn } from '../dual-tracking/experiment-names.ts';
 import { storeFor } from '../artifacts/store-for.ts';
 import type { ArtifactStore } from '../artifacts/artifact-store.ts';
+import { watchedStore } from '../artifacts/watched-transfer.ts';
 import { connectionSettings, flag, number, type ConnectionSettings, type Environment } from '../environment.ts';
 import { parseTrackingUri, type TrackingUri } from '../tracking-uri.ts';
 import { createTransport, type AuthorizationSource, type Transport, type TransportOptions } from '../transport.ts';
@@ -61,7 +62,8 @@ export async function connect(uri: string, options: ConnectOptions, platform: Pl
     uri: read,
     transport,
     client: clientOver(transport),
-    artifactsAt: (place) => storeFor(place, read, transport, multipart),
+    artifactsAt: (place) =>
+      watchedStore(storeFor(place, read, transport, multipart, platform.localStore), platform.watchTransfer),
     experimentName: (name) => experimentNameIn(read.kind, name),
   };
 }

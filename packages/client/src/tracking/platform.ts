@@ -1,3 +1,5 @@
+import type { ArtifactStore } from '../artifacts/artifact-store.ts';
+import type { WatchTransfer } from '../artifacts/watched-transfer.ts';
 import type { ConnectionSettings, Environment } from '../environment.ts';
 import type { AzureMlTrackingUri, DatabricksTrackingUri } from '../tracking-uri.ts';
 import type { AuthorizationSource } from '../transport.ts';
@@ -10,6 +12,10 @@ export interface Platform {
   /** Who runs what from where: `mlflow.user`, `mlflow.source.name`, … */
   readonly sourceTags?: () => Promise<Readonly<Record<string, string>>>;
   readonly files?: Files;
+  /** The files at a `file:` URI or a path, which a server gives that does not serve them. */
+  readonly localStore?: (uri: string) => ArtifactStore;
+  /** Shows how a transfer of so many files goes on, where somebody looks. */
+  readonly watchTransfer?: WatchTransfer;
   /** The run that surrounds the code which asks. */
   readonly activeRun?: ActiveRun;
   /** Ends or flushes runs where the process ends; gives a function that forgets them. */
