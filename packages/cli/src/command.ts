@@ -28,7 +28,7 @@ const entries: readonly CommandEntry[] = [
   {
     name: 'model',
     summary: 'Register models, find them, give them aliases and stages',
-    load: async () => (await import('./commands/model.ts')).describeModel,
+    load: async () => (await import('./commands/model/model.ts')).describeModel,
   },
   {
     name: 'doctor',
@@ -47,8 +47,8 @@ const entries: readonly CommandEntry[] = [
   },
   {
     name: 'job',
-    summary: 'Run a program with a run, a token and everything else configured',
-    load: async () => (await import('./commands/job.ts')).describeJob,
+    summary: 'Run programs and jobs with a run and everything else configured; find them',
+    load: async () => (await import('./commands/job/job.ts')).describeJob,
   },
   {
     name: 'session',

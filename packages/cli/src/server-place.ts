@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import type { Client, TransportOptions } from '@lazuli/client';
+import type { Client, ResourceManager } from '@lazuli/client';
 import type { Settings } from '@lazuli/server';
 import type { Command } from 'commander';
-import { connect, connectionOf, defaultUrl } from './connection.ts';
+import { connect, connectionOf, defaultUrl, resourceManagerOf } from './connection.ts';
 import { settingsOfPlace, withPlaceOptions, type DatabasePlace } from './database-place.ts';
 import { CommandError } from './output.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -26,7 +26,7 @@ export type Calls<Group> = {
 export interface Place<Part> {
   /** Whether a database that is not there is made, or is a mistake. */
   readonly database: 'make' | 'read';
-  readonly ofServer: (client: Client, connection: TransportOptions) => Part;
+  readonly ofServer: (server: { readonly client: Client; readonly send: ResourceManager }) => Part;
   readonly ofDatabase: (settings: Settings) => Promise<Part & { close(): Promise<void> }>;
 }
 
@@ -48,8 +48,9 @@ export async function withPlace<Part, Result>(
   }
   try {
     if (offline === undefined) {
-      const connection = connectionOf(options, surroundings);
-      return await work(place.ofServer(connect(options, surroundings), connection));
+      const send = await resourceManagerOf(connectionOf(options, surroundings), surroundings);
+      const { client } = await connect(options, surroundings);
+      return await work(place.ofServer({ client, send }));
     }
     const part = await openDatabase(options, surroundings, place);
     try {

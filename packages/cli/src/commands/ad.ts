@@ -221,7 +221,7 @@ export function describeAd(command: Command, surroundings: Surroundings): void {
 
 const directoryPlace: Place<Directory> = {
   database: 'make',
-  ofServer: (client) => client.directory,
+  ofServer: ({ client }) => client.directory,
   ofDatabase: async (settings) => (await import('@lazuli/server')).openDirectory(settings),
 };
 

@@ -83,7 +83,7 @@ run meanwhile.`,
 function tokensOf(database: 'make' | 'read'): Place<Tokens> {
   return {
     database,
-    ofServer: ({ apiTokens }) => apiTokens,
+    ofServer: ({ client }) => client.apiTokens,
     ofDatabase: async (settings) => (await import('@lazuli/server')).openTokens(settings),
   };
 }

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { env, emitWarning } from 'node:process';
+import { emitWarning, env as processEnvironment } from 'node:process';
 import { MlflowError } from '@lazuli/contract';
-import { connectionSettings } from '../environment.ts';
+import { connectionSettings, type Environment } from '../environment.ts';
 import type { OnnxRuntime } from '../models/load-model.ts';
 import type { Platform } from '../tracking/platform.ts';
 import type { Run } from '../tracking/run-handle.ts';
@@ -11,8 +11,8 @@ import { nodeFiles } from './files.ts';
 import { machineSampler, sourceTags } from './machine.ts';
 import { keepInFile } from './unsent-file.ts';
 
-/** What Node, Deno and Bun have. */
-export function nodePlatform(): Platform {
+/** What Node, Deno and Bun have; a command has an environment of its own where it runs within another process. */
+export function nodePlatform(env: Environment = processEnvironment): Platform {
   const active = new AsyncLocalStorage<Run>();
   let sample: (() => Promise<Record<string, number>>) | undefined;
   return {
