@@ -31,9 +31,14 @@ export async function findAzureWorkspace(
   if (!isAzureMl(url) && !/^https:\/\/management\./.test(url)) return undefined;
   if (cloudEnvironment(surroundings)['AZUREML_CURRENT_CLOUD'] === lazuliCloud) return undefined;
   const cloud = await findCloud(surroundings);
-  const connection = connectionOver(cloud.resourceManager, options, surroundings);
-  const { workspace: _, ...manager } = connection;
-  const send = await resourceManagerOf(manager, surroundings);
+  const { azureAuthorization } = await import('@lazuli/client/azure');
+  // The workspace is part of each path.
+  const {
+    workspace: _,
+    authorization = azureAuthorization({ environment: cloudEnvironment(surroundings) }),
+    ...manager
+  } = connectionOver(cloud.resourceManager, options, surroundings);
+  const send = await resourceManagerOf({ ...manager, authorization }, surroundings);
   if (isAzureMl(url)) {
     const uri = parseTrackingUri(url);
     if (uri.kind !== 'azureml' || uri.target !== 'workspace') throw new CommandError(2, `${url} names no workspace.`);
@@ -41,7 +46,10 @@ export async function findAzureWorkspace(
   }
   const { name, group, subscription } = workspacePlaceOf(options, surroundings);
   if (name === undefined || group === undefined || subscription === undefined) {
-    throw new CommandError(2, 'A workspace of Azure is named by --workspace-name, --resource-group and --subscription.');
+    throw new CommandError(
+      2,
+      'A workspace of Azure is named by --workspace-name, --resource-group and --subscription.',
+    );
   }
   const scope = `/subscriptions/${subscription}/resourceGroups/${group}/providers/Microsoft.MachineLearningServices/workspaces/${name}`;
   return {

@@ -36,6 +36,26 @@ const entries: readonly CommandEntry[] = [
     load: async () => (await import('./commands/doctor.ts')).describeDoctor,
   },
   {
+    name: 'login',
+    summary: 'Sign in to a server or to a cloud',
+    load: async () => (await import('./commands/login.ts')).describeLogin,
+  },
+  {
+    name: 'logout',
+    summary: 'Forget who signed in',
+    load: async () => (await import('./commands/login.ts')).describeLogout,
+  },
+  {
+    name: 'account',
+    summary: 'Who is signed in, and where',
+    load: async () => (await import('./commands/account.ts')).describeAccount,
+  },
+  {
+    name: 'cloud',
+    summary: 'Which cloud is meant: one of Azure, or your own',
+    load: async () => (await import('./commands/cloud.ts')).describeCloud,
+  },
+  {
     name: 'configure',
     summary: 'Keep defaults for the commands that talk to a server',
     load: async () => (await import('./commands/configure.ts')).describeConfigure,

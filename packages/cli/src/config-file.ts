@@ -5,7 +5,7 @@ import { CommandError } from './output.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** What the command remembers for the next one: small JSON files in a folder of the user's, which nobody else can read. */
-export type ConfigFile = 'defaults.json' | 'clouds.json' | 'accounts.json' | 'tokens.json';
+export type ConfigFile = 'defaults.json' | 'clouds.json' | 'accounts.json' | `tokens-${string}.json`;
 
 export function configPath(file: ConfigFile, { env }: Pick<Surroundings, 'env'>): string {
   return join(env['LAZULI_CONFIG_DIR'] || join(env['HOME'] || homedir(), '.lazuli'), file);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { AuthorizationSource, ResourceManager, Server } from '@lazuli/client';
+import { accountAuthorization, findAccount } from './accounts.ts';
 import { cloudEnvironment } from './clouds.ts';
 import { readDefaults } from './defaults.ts';
 import { CommandError } from './output.ts';
@@ -50,17 +51,32 @@ export function connectionOver(url: string, options: ConnectionOptions, surround
   };
 }
 
-function proofFor(url: string, { env }: Surroundings): Pick<Connection, 'authorization' | 'proof'> {
+function proofFor(url: string, surroundings: Surroundings): Pick<Connection, 'authorization' | 'proof'> {
+  const { env } = surroundings;
   const said = (proof: string, header: string) => ({ proof, authorization: { header: async () => header } });
   if (env['LAZULI_TOKEN']) return said('LAZULI_TOKEN', `Bearer ${env['LAZULI_TOKEN']}`);
-  // *Azure ML's plugin takes MLFLOW_TRACKING_TOKEN for that of a job; the client knows what to do with it.*
-  if (isAzureMl(url)) return {};
+  if (isAzureMl(url))
+    return env['MLFLOW_TRACKING_TOKEN'] || isApplication(env) ? {} : proofOfAccount(url, surroundings);
   const { MLFLOW_TRACKING_USERNAME: user, MLFLOW_TRACKING_PASSWORD: password, MLFLOW_TRACKING_TOKEN: token } = env;
   if (user && password) {
     const pair = Buffer.from(`${user}:${password}`).toString('base64');
     return said('MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD', `Basic ${pair}`);
   }
-  return token ? said('MLFLOW_TRACKING_TOKEN', `Bearer ${token}`) : {};
+  return token ? said('MLFLOW_TRACKING_TOKEN', `Bearer ${token}`) : proofOfAccount(url, surroundings);
+}
+
+/** *Azure ML's plugin signs in by these variables; MLFLOW_TRACKING_TOKEN is that of a job, which the client refreshes.* */
+function isApplication(env: Surroundings['env']): boolean {
+  return ['AZURE_CLIENT_ID', 'IDENTITY_ENDPOINT', 'MSI_ENDPOINT'].some((name) => Boolean(env[name]));
+}
+
+function proofOfAccount(url: string, surroundings: Surroundings): Pick<Connection, 'authorization' | 'proof'> {
+  const account = findAccount(url, surroundings);
+  if (account === undefined) return {};
+  return {
+    proof: `the account ${account.user.name} of lazuli login`,
+    authorization: accountAuthorization(account, surroundings),
+  };
 }
 
 /** The server that is meant by those who can talk to Lazuli alone. */

@@ -22,7 +22,10 @@ afterAll(async () => {
 });
 
 function around(env: Record<string, string> = {}) {
-  return { cwd: folder.path, env: { LAZULI_URL: server.url, HOME: folder.path, PATH: process.env['PATH'] ?? '', ...env } };
+  return {
+    cwd: folder.path,
+    env: { LAZULI_URL: server.url, HOME: folder.path, PATH: process.env['PATH'] ?? '', ...env },
+  };
 }
 
 function lazuli(...args: readonly string[]) {
@@ -70,8 +73,20 @@ tags:
 describe('lazuli job create, with compute: local', () => {
   test('runs the command with a run that has what the file says, and shows the job', async () => {
     write('src/train.ts', script);
-    const created = await lazuli('job', 'create', '-f', write('job.yml', job), '--name', 'first', '--set', 'tags.team=blue');
-    expect(created).toMatchObject({ status: 0, stderr: expect.stringContaining('azureml:sklearn:1 is not used') as string });
+    const created = await lazuli(
+      'job',
+      'create',
+      '-f',
+      write('job.yml', job),
+      '--name',
+      'first',
+      '--set',
+      'tags.team=blue',
+    );
+    expect(created).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('azureml:sklearn:1 is not used') as string,
+    });
     const shown = JSON.parse(created.stdout) as { properties: { run_id: string } };
     expect(shown).toMatchObject({
       name: 'first',
@@ -114,7 +129,15 @@ describe('lazuli job create, with compute: local', () => {
 
   test('lets others follow what is written while it runs', async () => {
     const wait = `until [ -e ${join(folder.path, 'go on')} ]; do read -t 0.1 < <(:); done`.replace('go on', "'go on'");
-    const file = write('slow.yml', JSON.stringify({ compute: 'local', name: 'slow', experiment_name: 'slow', command: `echo begun; ${wait}; echo done` }));
+    const file = write(
+      'slow.yml',
+      JSON.stringify({
+        compute: 'local',
+        name: 'slow',
+        experiment_name: 'slow',
+        command: `echo begun; ${wait}; echo done`,
+      }),
+    );
     const creating = finished(startLazuli(['job', 'create', '-f', file, '--stream'], around()));
     const known = (): Promise<number> => lazuli('job', 'show', '-n', 'slow').then(({ status }) => status ?? 1);
     while ((await known()) !== 0);
@@ -168,7 +191,11 @@ describe('lazuli job against Azure ML', () => {
           response.end(JSON.stringify({ properties: { latestVersion: '12' } }));
         } else if (request.method === 'PUT') {
           const { properties } = body as { properties: object };
-          const job = { id: pathname, name: pathname.split('/').at(-1), properties: { ...properties, status: 'Queued' } };
+          const job = {
+            id: pathname,
+            name: pathname.split('/').at(-1),
+            properties: { ...properties, status: 'Queued' },
+          };
           stored.set(pathname, job);
           response.writeHead(201).end(JSON.stringify(job));
         } else if (pathname.endsWith('/jobs')) {

@@ -31,7 +31,10 @@ Examples:
     )
     .action(async (options: ServerOptions) => {
       const print = printer(options, surroundings, { Check: 'check', State: 'state', Detail: 'detail' });
-      const findings = await examine(connectionOf(options, surroundings), (await connect(options, surroundings)).client);
+      const findings = await examine(
+        connectionOf(options, surroundings),
+        (await connect(options, surroundings)).client,
+      );
       print(findings);
       if (findings.some(({ state }) => state === 'failed')) throw new EndWithStatus(1);
     });

@@ -116,7 +116,8 @@ async function environmentId({ send }: Resources, scope: string, text: string): 
 function codeId(scope: string, code: string): string {
   const [, name, version] = /^azureml:([^/:@]+):([^/:@]+)$/.exec(code) ?? [];
   if (name !== undefined && version !== undefined) return `${scope}/codes/${name}/versions/${version}`;
-  if (/^(azureml:)?\/subscriptions\//.test(code) || code.startsWith('azureml://')) return code.replace(/^azureml:\//, '/');
+  if (/^(azureml:)?\/subscriptions\//.test(code) || code.startsWith('azureml://'))
+    return code.replace(/^azureml:\//, '/');
   throw wrong('code', `${JSON.stringify(code)} is not uploaded; register it with az ml, and give azureml:name:version`);
 }
 

@@ -6,7 +6,11 @@ import { isEnded } from './run-jobs.ts';
 const lookEveryMs = 1000;
 
 /** Hands over the lines that a job writes, as they come, until it has ended. Gives the run as it ended. */
-export async function followJob({ client, artifactsAt }: Server, runId: string, line: (text: string) => void): Promise<Run> {
+export async function followJob(
+  { client, artifactsAt }: Server,
+  runId: string,
+  line: (text: string) => void,
+): Promise<Run> {
   let seen = 0;
   let rest = '';
   const decoder = new TextDecoder();

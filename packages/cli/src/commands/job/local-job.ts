@@ -27,7 +27,17 @@ export interface EndedJob {
 }
 
 export async function runLocalJob(
-  { command, source = command.join(' '), cwd, shown, displayName, description, tags = {}, environmentVariables, experimentName }: LocalJob,
+  {
+    command,
+    source = command.join(' '),
+    cwd,
+    shown,
+    displayName,
+    description,
+    tags = {},
+    environmentVariables,
+    experimentName,
+  }: LocalJob,
   options: ServerOptions,
   surroundings: Surroundings,
 ): Promise<EndedJob> {

@@ -97,7 +97,10 @@ export function describeModel(command: Command, surroundings: Surroundings): voi
           .option('--tags <name=value>', 'a tag to set; may be given several times', severalTimes)
           .option('-s, --stage <stage>', 'Staging, Production, Archived or None; of a version alone'),
       columns,
-      examples: ['lazuli model update -n churn -v 3 --stage Production', 'lazuli model update -n churn --tags team=red'],
+      examples: [
+        'lazuli model update -n churn -v 3 --stage Production',
+        'lazuli model update -n churn --tags team=red',
+      ],
       answer: ({ client }, options) =>
         options.version === undefined && options.label === undefined
           ? updateModel(client, options)
