@@ -22,8 +22,23 @@ const entries: readonly CommandEntry[] = [
   },
   {
     name: 'runs',
-    summary: 'Create, find, show, delete and restore runs',
+    summary: 'Create, find, show, delete and restore runs; send what was not sent',
     load: async () => (await import('./commands/runs.ts')).describeRuns,
+  },
+  {
+    name: 'artifacts',
+    summary: 'List, download and upload the files of runs',
+    load: async () => (await import('./commands/artifacts.ts')).describeArtifacts,
+  },
+  {
+    name: 'models',
+    summary: 'Look into models that were logged, and download them',
+    load: async () => (await import('./commands/models.ts')).describeModels,
+  },
+  {
+    name: 'demo',
+    summary: 'Fill a server with an experiment to look at',
+    load: async () => (await import('./commands/demo.ts')).describeDemo,
   },
   {
     name: 'model',
@@ -83,7 +98,7 @@ const entries: readonly CommandEntry[] = [
   {
     name: 'ad',
     summary: 'Users, groups and service principals, and what they sign in with',
-    load: async () => (await import('./commands/ad.ts')).describeAd,
+    load: async () => (await import('./commands/ad/ad.ts')).describeAd,
   },
   {
     name: 'role',

@@ -45,12 +45,23 @@ export function withHelp(command: Command, { notes, examples }: Pick<Description
 export function addServerCommand<Options extends object>(
   parent: Command,
   surroundings: Surroundings,
-  { options, columns, answer, ...description }: ServerCommand<Options>,
+  { usage, summary, ...work }: ServerCommand<Options>,
 ): void {
-  const command = describeCommand(parent, description);
+  asServerCommand(
+    parent.command(usage).description(summary).helpOption('--help', 'show this help'),
+    surroundings,
+    work,
+  );
+}
+
+/** Makes a command that is there already one that asks a server. */
+export function asServerCommand<Options extends object>(
+  command: Command,
+  surroundings: Surroundings,
+  { options, columns, answer, ...help }: Omit<ServerCommand<Options>, 'usage' | 'summary'>,
+): void {
   options?.(command);
-  withServerOptions(command);
-  command.action(async (...given: unknown[]) => {
+  withHelp(withServerOptions(command), help).action(async (...given: unknown[]) => {
     // Commander hands over the arguments, the options and the command itself.
     const args = given.slice(0, -2) as string[];
     const chosen = given.at(-2) as Options & ServerOptions;
@@ -111,12 +122,18 @@ export async function explained<Result>(work: () => Promise<Result>): Promise<Re
   try {
     return await work();
   } catch (error) {
+    if (isSystemError(error)) throw new CommandError(1, error.message, { cause: error });
     if (!(error instanceof MlflowError)) throw error;
     const isMissing = error.errorCode === 'RESOURCE_DOES_NOT_EXIST';
     throw new CommandError(isMissing ? 3 : 1, error.message + hintFor(error), { cause: error });
   }
 }
 
+/** What the file system says names the file and what is wrong with it. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
+}
+
 function hintFor({ status }: MlflowError): string {
-  return status === 401 ? ' Put a token that this server knows into LAZULI_TOKEN.' : '';
+  return status === 401 ? ' Run lazuli login, or put a token that this server knows into LAZULI_TOKEN.' : '';
 }

@@ -60,9 +60,10 @@ export async function withPlace<Part, Result>(
     }
   } catch (error) {
     if (error instanceof CommandError || !(error instanceof Error)) throw error;
-    const refused = 'status' in error && error.status === 401;
-    const hint = refused ? ' Put the token of an Owner of this server into LAZULI_TOKEN.' : '';
-    throw new CommandError(1, `${error.message}${hint}`, { cause: error });
+    const status = 'status' in error ? error.status : undefined;
+    const hint =
+      status === 401 ? ' Run lazuli login, or put the token of an Owner of this server into LAZULI_TOKEN.' : '';
+    throw new CommandError(status === 404 ? 3 : 1, `${error.message}${hint}`, { cause: error });
   }
 }
 

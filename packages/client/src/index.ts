@@ -6,7 +6,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { env } from 'node:process';
-import type { TransferOptions } from './artifacts/artifact-store.ts';
+import type { ArtifactStore, TransferOptions } from './artifacts/artifact-store.ts';
 import { connectionSettings, type Environment } from './environment.ts';
 import type { ResumedLog } from './logging/unsent-log.ts';
 import { loadedModel, type LoadedModel, type LoadOptions } from './models/load-model.ts';
@@ -94,6 +94,8 @@ export function environmentFetch(environment: Environment = env): typeof fetch {
 export interface Server extends Connection {
   /** As `downloadArtifacts`, from this server. */
   readonly download: (uri: string, into: string, options?: TransferOptions) => Promise<string[]>;
+  /** The store and the folder in it that a URI names, as for `download`. */
+  readonly locate: (uri: string) => Promise<{ readonly store: ArtifactStore; readonly folder: string }>;
 }
 
 /** Connects to the server of a tracking URI, as `environment` says (default: the process's own). */
@@ -103,8 +105,10 @@ export async function openServer(
 ): Promise<Server> {
   const connection = await connect(uri, options, environment === undefined ? platform : nodePlatform(environment));
   const servers = { tracking: async () => connection, registry: async () => connection };
+  const locate = (place: string) => locationOf(place, servers);
   return {
     ...connection,
-    download: async (place, into, given) => download(await locationOf(place, servers), into, given),
+    locate,
+    download: async (place, into, given) => download(await locate(place), into, given),
   };
 }
