@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { Client } from '@lazuli/client';
+import type { Server } from '@lazuli/client';
 import { connect, serverUrl } from './connection.ts';
 import { CommandError } from './output.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -14,7 +14,7 @@ export interface ServerOptions {
 }
 
 export interface ClientVariables {
-  readonly client: Client;
+  readonly server: Server;
   readonly variables: Readonly<Record<string, string>>;
   /** Whether a managed identity is among them. */
   readonly hasIdentity: boolean;
@@ -24,16 +24,16 @@ export async function readClientVariables(
   options: ServerOptions,
   surroundings: Surroundings,
 ): Promise<ClientVariables> {
-  const client = connect(options, surroundings);
+  const server = await connect(options, surroundings);
   try {
-    const found = await client.clientEnvironment.getClientEnvironment({});
+    const found = await server.client.clientEnvironment.getClientEnvironment({});
     const secret = identitySecret(options, surroundings);
     const trust =
       found.ca_certificate === undefined
         ? undefined
         : writeTrustFiles(found.ca_certificate, serverUrl(options, surroundings), surroundings);
     return {
-      client,
+      server,
       hasIdentity: secret !== undefined,
       variables: {
         MLFLOW_TRACKING_URI: found.tracking_uri,

@@ -22,18 +22,53 @@ const entries: readonly CommandEntry[] = [
   },
   {
     name: 'runs',
-    summary: 'Create, find, show, delete and restore runs',
+    summary: 'Create, find, show, delete and restore runs; send what was not sent',
     load: async () => (await import('./commands/runs.ts')).describeRuns,
+  },
+  {
+    name: 'artifacts',
+    summary: 'List, download and upload the files of runs',
+    load: async () => (await import('./commands/artifacts.ts')).describeArtifacts,
+  },
+  {
+    name: 'models',
+    summary: 'Look into models that were logged, and download them',
+    load: async () => (await import('./commands/models.ts')).describeModels,
+  },
+  {
+    name: 'demo',
+    summary: 'Fill a server with an experiment to look at',
+    load: async () => (await import('./commands/demo.ts')).describeDemo,
   },
   {
     name: 'model',
     summary: 'Register models, find them, give them aliases and stages',
-    load: async () => (await import('./commands/model.ts')).describeModel,
+    load: async () => (await import('./commands/model/model.ts')).describeModel,
   },
   {
     name: 'doctor',
     summary: 'Find out what stands between this shell and a server',
     load: async () => (await import('./commands/doctor.ts')).describeDoctor,
+  },
+  {
+    name: 'login',
+    summary: 'Sign in to a server or to a cloud',
+    load: async () => (await import('./commands/login.ts')).describeLogin,
+  },
+  {
+    name: 'logout',
+    summary: 'Forget who signed in',
+    load: async () => (await import('./commands/login.ts')).describeLogout,
+  },
+  {
+    name: 'account',
+    summary: 'Who is signed in, and where',
+    load: async () => (await import('./commands/account.ts')).describeAccount,
+  },
+  {
+    name: 'cloud',
+    summary: 'Which cloud is meant: one of Azure, or your own',
+    load: async () => (await import('./commands/cloud.ts')).describeCloud,
   },
   {
     name: 'configure',
@@ -47,8 +82,8 @@ const entries: readonly CommandEntry[] = [
   },
   {
     name: 'job',
-    summary: 'Run a program with a run, a token and everything else configured',
-    load: async () => (await import('./commands/job.ts')).describeJob,
+    summary: 'Run programs and jobs with a run and everything else configured; find them',
+    load: async () => (await import('./commands/job/job.ts')).describeJob,
   },
   {
     name: 'session',
@@ -63,7 +98,7 @@ const entries: readonly CommandEntry[] = [
   {
     name: 'ad',
     summary: 'Users, groups and service principals, and what they sign in with',
-    load: async () => (await import('./commands/ad.ts')).describeAd,
+    load: async () => (await import('./commands/ad/ad.ts')).describeAd,
   },
   {
     name: 'role',

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { createClient, type Client } from '@lazuli/client';
+import type { AuthorizationSource, ResourceManager, Server } from '@lazuli/client';
+import { accountAuthorization, findAccount } from './accounts.ts';
+import { cloudEnvironment } from './clouds.ts';
 import { readDefaults } from './defaults.ts';
 import { CommandError } from './output.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -18,9 +20,12 @@ export interface ConnectionOptions {
 }
 
 export interface Connection {
+  /** `http(s)://…` or, for commands that do what MLflow's clients do, `azureml://…`. */
   readonly url: string;
   readonly retries: typeof retries;
-  readonly token?: string;
+  readonly authorization?: AuthorizationSource;
+  /** Where the proof of who calls comes from. */
+  readonly proof?: string;
   /** A name, or the long form where subscription and group are known; without it, the server's default workspace. */
   readonly workspace?: string;
 }
@@ -31,25 +36,102 @@ export const defaultUrl = 'http://127.0.0.1:5000';
 const retries = { maxRetries: 2, backoffFactor: 0.25, backoffJitter: 0.25 };
 
 export function connectionOf(options: ConnectionOptions, surroundings: Surroundings): Connection {
-  const { env } = surroundings;
-  const url = serverUrl(options, surroundings);
-  const token = env['LAZULI_TOKEN'] || env['MLFLOW_TRACKING_TOKEN'];
-  const workspace = workspaceOf(options, surroundings);
-  return { url, retries, ...(token ? { token } : {}), ...(workspace === undefined ? {} : { workspace }) };
+  return connectionOver(serverUrl(options, surroundings), options, surroundings);
 }
 
-export function serverUrl({ url: option }: ConnectionOptions, surroundings: Surroundings): string {
+/** As the line and the environment say, but to this address. */
+export function connectionOver(url: string, options: ConnectionOptions, surroundings: Surroundings): Connection {
+  const workspace = workspaceOf(options, surroundings);
+  return {
+    url,
+    retries,
+    ...proofFor(url, surroundings),
+    // The address of a workspace of Azure ML says already which one it is.
+    ...(workspace === undefined || isAzureMl(url) ? {} : { workspace }),
+  };
+}
+
+function proofFor(url: string, surroundings: Surroundings): Pick<Connection, 'authorization' | 'proof'> {
   const { env } = surroundings;
-  const tracked = env['MLFLOW_TRACKING_URI'] ?? '';
+  const said = (proof: string, header: string) => ({ proof, authorization: { header: async () => header } });
+  if (env['LAZULI_TOKEN']) return said('LAZULI_TOKEN', `Bearer ${env['LAZULI_TOKEN']}`);
+  if (isAzureMl(url))
+    return env['MLFLOW_TRACKING_TOKEN'] || isApplication(env) ? {} : proofOfAccount(url, surroundings);
+  const { MLFLOW_TRACKING_USERNAME: user, MLFLOW_TRACKING_PASSWORD: password, MLFLOW_TRACKING_TOKEN: token } = env;
+  if (user && password) {
+    const pair = Buffer.from(`${user}:${password}`).toString('base64');
+    return said('MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD', `Basic ${pair}`);
+  }
+  return token ? said('MLFLOW_TRACKING_TOKEN', `Bearer ${token}`) : proofOfAccount(url, surroundings);
+}
+
+/** *Azure ML's plugin signs in by these variables; MLFLOW_TRACKING_TOKEN is that of a job, which the client refreshes.* */
+function isApplication(env: Surroundings['env']): boolean {
+  return ['AZURE_CLIENT_ID', 'IDENTITY_ENDPOINT', 'MSI_ENDPOINT'].some((name) => Boolean(env[name]));
+}
+
+function proofOfAccount(url: string, surroundings: Surroundings): Pick<Connection, 'authorization' | 'proof'> {
+  const account = findAccount(url, surroundings);
+  if (account === undefined) return {};
+  return {
+    proof: `the account ${account.user.name} of lazuli login`,
+    authorization: accountAuthorization(account, surroundings),
+  };
+}
+
+/** The server that is meant by those who can talk to Lazuli alone. */
+export function serverUrl(options: ConnectionOptions, surroundings: Surroundings): string {
   // A shell that has been set up for azureml:// names no server of ours by it.
-  const isOurs = tracked !== '' && !tracked.startsWith('azureml:');
-  const url = option ?? (env['LAZULI_URL'] || (isOurs ? tracked : readDefaults(surroundings).url) || defaultUrl);
+  const url = addressOf(options, surroundings, (tracked) => !isAzureMl(tracked));
   if (/^https?:\/\//.test(url)) return url;
   throw new CommandError(2, `${JSON.stringify(url)} is no URL of a server; give one with --url.`);
 }
 
-export function connect(options: ConnectionOptions, surroundings: Surroundings): Client {
-  return createClient(connectionOf(options, surroundings));
+/** The server that is meant by those who do what MLflow's clients do: Lazuli, MLflow's own, or Azure ML's. */
+export function trackingUrl(options: ConnectionOptions, surroundings: Surroundings): string {
+  const url = addressOf(options, surroundings, () => true);
+  if (/^https?:\/\//.test(url) || isAzureMl(url)) return url;
+  throw new CommandError(2, `${JSON.stringify(url)} is no URL of a server; give one with --url.`);
+}
+
+function addressOf(
+  { url }: ConnectionOptions,
+  surroundings: Surroundings,
+  isMeant: (tracked: string) => boolean,
+): string {
+  const { env } = surroundings;
+  const tracked = env['MLFLOW_TRACKING_URI'] ?? '';
+  if (url !== undefined) return url;
+  if (env['LAZULI_URL']) return env['LAZULI_URL'];
+  return tracked !== '' && isMeant(tracked) ? tracked : readDefaults(surroundings).url || defaultUrl;
+}
+
+export function isAzureMl(url: string): boolean {
+  return url.startsWith('azureml:');
+}
+
+export function connect(options: ConnectionOptions, surroundings: Surroundings): Promise<Server> {
+  return open(connectionOf(options, surroundings), surroundings);
+}
+
+/** As `connect`, also to a workspace of Azure ML. */
+export function connectTracking(options: ConnectionOptions, surroundings: Surroundings): Promise<Server> {
+  return open(connectionOver(trackingUrl(options, surroundings), options, surroundings), surroundings);
+}
+
+async function open({ url, retries, authorization, workspace }: Connection, { env }: Surroundings): Promise<Server> {
+  const { openServer } = await import('@lazuli/client');
+  return openServer(url, {
+    retries,
+    ...(authorization === undefined ? {} : { authorization }),
+    environment: { ...cloudEnvironment({ env }), MLFLOW_WORKSPACE: workspace },
+  });
+}
+
+/** What speaks with the resource manager of a server. */
+export async function resourceManagerOf(connection: Connection, { env }: Surroundings): Promise<ResourceManager> {
+  const { createResourceManager, environmentFetch } = await import('@lazuli/client');
+  return createResourceManager({ ...connection, fetch: environmentFetch(env) });
 }
 
 function workspaceOf(options: ConnectionOptions, surroundings: Surroundings): string | undefined {

@@ -33,6 +33,17 @@ export class EndWithStatus extends Error {
   }
 }
 
+/** What a command prints before it ends with a status of its own. */
+export class AnswerWithStatus {
+  readonly answer: unknown;
+  readonly exitCode: number;
+
+  constructor(answer: unknown, exitCode: number) {
+    this.answer = answer;
+    this.exitCode = exitCode;
+  }
+}
+
 export function createOutput(stdout: NodeJS.WritableStream, stderr: NodeJS.WritableStream): Output {
   for (const stream of [stdout, stderr]) {
     // `lazuli token list | head -1` closes the pipe early; that is no failure.

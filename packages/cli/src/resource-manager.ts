@@ -9,12 +9,7 @@ export interface Resources {
 export function resourcesOf(database: 'make' | 'read'): Place<Resources> {
   return {
     database,
-    ofServer: (_client, connection) => ({
-      async send(method, path, body) {
-        const { createResourceManager } = await import('@lazuli/client');
-        return createResourceManager(connection)(method, path, body);
-      },
-    }),
+    ofServer: ({ send }) => ({ send }),
     ofDatabase: async (settings) => (await import('@lazuli/server')).openResourceManager(settings),
   };
 }

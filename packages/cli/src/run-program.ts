@@ -8,6 +8,8 @@ export interface Program {
   readonly cwd: string;
   /** Gets what the program writes, beside the terminal. */
   readonly copyTo?: WriteStream;
+  /** What the terminal gets: both streams as they are (and the program the keyboard), both on standard error, or nothing. */
+  readonly shown?: 'both' | 'on stderr' | 'nothing';
 }
 
 export interface ProgramEnd {
@@ -18,16 +20,18 @@ export interface ProgramEnd {
 const passedOn = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Runs a program to its end, with the signals that this process gets. */
-export async function runProgram({ command, env, cwd, copyTo }: Program): Promise<ProgramEnd> {
+export async function runProgram({ command, env, cwd, copyTo, shown = 'both' }: Program): Promise<ProgramEnd> {
   const [program = '', ...args] = command;
+  const stdin = shown === 'both' ? 'inherit' : 'ignore';
   const child = spawn(program, args, {
     cwd,
     env,
-    stdio: copyTo === undefined ? 'inherit' : ['inherit', 'pipe', 'pipe'],
+    stdio: copyTo === undefined ? 'inherit' : [stdin, 'pipe', 'pipe'],
   });
-  for (const [from, to] of [[child.stdout, process.stdout] as const, [child.stderr, process.stderr] as const]) {
+  const results = shown === 'both' ? process.stdout : process.stderr;
+  for (const [from, to] of [[child.stdout, results] as const, [child.stderr, process.stderr] as const]) {
     from?.on('data', (chunk: Buffer) => {
-      to.write(chunk);
+      if (shown !== 'nothing') to.write(chunk);
       copyTo?.write(chunk);
     });
   }

@@ -1,9 +1,9 @@
-import { MlflowError, type Client } from '@lazuli/client';
+import { MlflowError, type Server } from '@lazuli/client';
 import type { Command } from 'commander';
-import { connect, defaultUrl, type ConnectionOptions } from './connection.ts';
+import { connectTracking, defaultUrl, type ConnectionOptions } from './connection.ts';
 import { readDefaults } from './defaults.ts';
 import { formatResult, formats, isFormat, type Columns, type Format } from './formats.ts';
-import { CommandError } from './output.ts';
+import { AnswerWithStatus, CommandError, EndWithStatus } from './output.ts';
 import type { Surroundings } from './surroundings.ts';
 
 export interface OutputOptions {
@@ -14,35 +14,63 @@ export interface OutputOptions {
 /** The options that every command has which asks a server something and prints the answer. */
 export interface ServerOptions extends ConnectionOptions, OutputOptions {}
 
-export interface ServerCommand<Options> {
+/** What every command tells of itself. */
+export interface Description {
   /** With its arguments: `delete <run-id>`. */
   readonly usage: string;
   readonly summary: string;
+  /** What else there is to know, in sentences. */
+  readonly notes?: string;
+  readonly examples: readonly [string, ...string[]];
+}
+
+export interface ServerCommand<Options> extends Description {
   /** Adds the command's own options. */
   readonly options?: (command: Command) => Command;
-  readonly examples?: readonly string[];
   /** What a table shows. */
   readonly columns?: Columns;
   /** What it prints; undefined prints nothing. */
-  readonly answer: (client: Client, options: Options & ServerOptions, ...args: string[]) => Promise<unknown>;
+  readonly answer: (server: Server, options: Options & ServerOptions, ...args: string[]) => Promise<unknown>;
+}
+
+export function describeCommand(parent: Command, { usage, summary, ...help }: Description): Command {
+  return withHelp(parent.command(usage).description(summary).helpOption('--help', 'show this help'), help);
+}
+
+export function withHelp(command: Command, { notes, examples }: Pick<Description, 'notes' | 'examples'>): Command {
+  const lines = examples.map((line) => `  ${line}`).join('\n');
+  return command.addHelpText('after', `${notes === undefined ? '' : `\n${notes}\n`}\nExamples:\n${lines}`);
 }
 
 export function addServerCommand<Options extends object>(
   parent: Command,
   surroundings: Surroundings,
-  { usage, summary, options, examples = [], columns, answer }: ServerCommand<Options>,
+  { usage, summary, ...work }: ServerCommand<Options>,
 ): void {
-  const command = parent.command(usage).description(summary).helpOption('--help', 'show this help');
+  asServerCommand(
+    parent.command(usage).description(summary).helpOption('--help', 'show this help'),
+    surroundings,
+    work,
+  );
+}
+
+/** Makes a command that is there already one that asks a server. */
+export function asServerCommand<Options extends object>(
+  command: Command,
+  surroundings: Surroundings,
+  { options, columns, answer, ...help }: Omit<ServerCommand<Options>, 'usage' | 'summary'>,
+): void {
   options?.(command);
-  withServerOptions(command);
-  if (examples.length > 0)
-    command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}`).join('\n')}`);
-  command.action(async (...given: unknown[]) => {
+  withHelp(withServerOptions(command), help).action(async (...given: unknown[]) => {
     // Commander hands over the arguments, the options and the command itself.
     const args = given.slice(0, -2) as string[];
     const chosen = given.at(-2) as Options & ServerOptions;
     const print = printer(chosen, surroundings, columns);
-    const result = await explained(() => answer(connect(chosen, surroundings), chosen, ...args));
+    const result = await explained(async () => answer(await connectTracking(chosen, surroundings), chosen, ...args));
+    if (result instanceof AnswerWithStatus) {
+      print(result.answer);
+      throw new EndWithStatus(result.exitCode);
+    }
     if (result !== undefined) print(result);
   });
 }
@@ -94,12 +122,18 @@ export async function explained<Result>(work: () => Promise<Result>): Promise<Re
   try {
     return await work();
   } catch (error) {
+    if (isSystemError(error)) throw new CommandError(1, error.message, { cause: error });
     if (!(error instanceof MlflowError)) throw error;
     const isMissing = error.errorCode === 'RESOURCE_DOES_NOT_EXIST';
     throw new CommandError(isMissing ? 3 : 1, error.message + hintFor(error), { cause: error });
   }
 }
 
+/** What the file system says names the file and what is wrong with it. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
+}
+
 function hintFor({ status }: MlflowError): string {
-  return status === 401 ? ' Put a token that this server knows into LAZULI_TOKEN.' : '';
+  return status === 401 ? ' Run lazuli login, or put a token that this server knows into LAZULI_TOKEN.' : '';
 }

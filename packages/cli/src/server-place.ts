@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import type { Client, TransportOptions } from '@lazuli/client';
+import type { Client, ResourceManager } from '@lazuli/client';
 import type { Settings } from '@lazuli/server';
 import type { Command } from 'commander';
-import { connect, connectionOf, defaultUrl } from './connection.ts';
+import { connect, connectionOf, defaultUrl, resourceManagerOf } from './connection.ts';
 import { settingsOfPlace, withPlaceOptions, type DatabasePlace } from './database-place.ts';
 import { CommandError } from './output.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -26,7 +26,7 @@ export type Calls<Group> = {
 export interface Place<Part> {
   /** Whether a database that is not there is made, or is a mistake. */
   readonly database: 'make' | 'read';
-  readonly ofServer: (client: Client, connection: TransportOptions) => Part;
+  readonly ofServer: (server: { readonly client: Client; readonly send: ResourceManager }) => Part;
   readonly ofDatabase: (settings: Settings) => Promise<Part & { close(): Promise<void> }>;
 }
 
@@ -48,8 +48,9 @@ export async function withPlace<Part, Result>(
   }
   try {
     if (offline === undefined) {
-      const connection = connectionOf(options, surroundings);
-      return await work(place.ofServer(connect(options, surroundings), connection));
+      const send = await resourceManagerOf(connectionOf(options, surroundings), surroundings);
+      const { client } = await connect(options, surroundings);
+      return await work(place.ofServer({ client, send }));
     }
     const part = await openDatabase(options, surroundings, place);
     try {
@@ -59,9 +60,10 @@ export async function withPlace<Part, Result>(
     }
   } catch (error) {
     if (error instanceof CommandError || !(error instanceof Error)) throw error;
-    const refused = 'status' in error && error.status === 401;
-    const hint = refused ? ' Put the token of an Owner of this server into LAZULI_TOKEN.' : '';
-    throw new CommandError(1, `${error.message}${hint}`, { cause: error });
+    const status = 'status' in error ? error.status : undefined;
+    const hint =
+      status === 401 ? ' Run lazuli login, or put the token of an Owner of this server into LAZULI_TOKEN.' : '';
+    throw new CommandError(status === 404 ? 3 : 1, `${error.message}${hint}`, { cause: error });
   }
 }
 

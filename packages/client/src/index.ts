@@ -6,8 +6,8 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { env } from 'node:process';
-import type { TransferOptions } from './artifacts/artifact-store.ts';
-import { connectionSettings } from './environment.ts';
+import type { ArtifactStore, TransferOptions } from './artifacts/artifact-store.ts';
+import { connectionSettings, type Environment } from './environment.ts';
 import type { ResumedLog } from './logging/unsent-log.ts';
 import { loadedModel, type LoadedModel, type LoadOptions } from './models/load-model.ts';
 import { locationOf } from './models/model-location.ts';
@@ -15,7 +15,7 @@ import { fetchWith } from './node/connecting-fetch.ts';
 import { download } from './node/download.ts';
 import { nodePlatform, onnxRuntimeNode } from './node/node-platform.ts';
 import { resumeFile } from './node/unsent-file.ts';
-import { connect, type ConnectOptions } from './tracking/connection.ts';
+import { connect, type Connection, type ConnectOptions } from './tracking/connection.ts';
 import { createTracking } from './tracking/tracking.ts';
 import type { CallOptions } from './transport.ts';
 
@@ -70,20 +70,46 @@ export async function downloadArtifacts(uri: string, into?: string, options?: Tr
 
 /**
  * Sends what a run could not send when it was logged; errors and warnings name the file. Give `connectOptions` where the
- * environment does not say how to sign in.
+ * environment does not say how to sign in, or `server` to reach each server in a way of its own.
  */
-export function resumeLog(file: string, options: CallOptions & ConnectOptions = {}): Promise<ResumedLog> {
-  const { signal, ...connectOptions } = options;
-  const transports = new Map<string, Promise<Awaited<ReturnType<typeof connect>>>>();
+export function resumeLog(
+  file: string,
+  options: CallOptions & ConnectOptions & { readonly server?: (uri: string) => Promise<Server> } = {},
+): Promise<ResumedLog> {
+  const { signal, server, ...connectOptions } = options;
+  const servers = new Map<string, Promise<Connection>>();
   const connected = async (uri: string) => {
-    const known = transports.get(uri) ?? connect(uri, connectOptions, platform);
-    transports.set(uri, known);
+    const known = servers.get(uri) ?? server?.(uri) ?? connect(uri, connectOptions, platform);
+    servers.set(uri, known);
     return (await known).transport;
   };
   return resumeFile(file, connected, signal === undefined ? {} : { signal });
 }
 
 /** `fetch` as the environment asks for it: proxies, authorities, client certificates. For `createClient({ url, fetch })`. */
-export function environmentFetch(): typeof fetch {
-  return fetchWith(connectionSettings(env).tls, env);
+export function environmentFetch(environment: Environment = env): typeof fetch {
+  return fetchWith(connectionSettings(environment).tls, environment);
+}
+
+/** A server that a tool talks to, beside the one that `setTrackingUri` names. */
+export interface Server extends Connection {
+  /** As `downloadArtifacts`, from this server. */
+  readonly download: (uri: string, into: string, options?: TransferOptions) => Promise<string[]>;
+  /** The store and the folder in it that a URI names, as for `download`. */
+  readonly locate: (uri: string) => Promise<{ readonly store: ArtifactStore; readonly folder: string }>;
+}
+
+/** Connects to the server of a tracking URI, as `environment` says (default: the process's own). */
+export async function openServer(
+  uri: string,
+  { environment, ...options }: ConnectOptions & { readonly environment?: Environment } = {},
+): Promise<Server> {
+  const connection = await connect(uri, options, environment === undefined ? platform : nodePlatform(environment));
+  const servers = { tracking: async () => connection, registry: async () => connection };
+  const locate = (place: string) => locationOf(place, servers);
+  return {
+    ...connection,
+    locate,
+    download: async (place, into, given) => download(await locate(place), into, given),
+  };
 }

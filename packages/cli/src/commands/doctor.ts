@@ -31,13 +31,16 @@ Examples:
     )
     .action(async (options: ServerOptions) => {
       const print = printer(options, surroundings, { Check: 'check', State: 'state', Detail: 'detail' });
-      const findings = await examine(connectionOf(options, surroundings), connect(options, surroundings));
+      const findings = await examine(
+        connectionOf(options, surroundings),
+        (await connect(options, surroundings)).client,
+      );
       print(findings);
       if (findings.some(({ state }) => state === 'failed')) throw new EndWithStatus(1);
     });
 }
 
-async function examine({ url, token, workspace }: Connection, client: Client): Promise<Finding[]> {
+async function examine({ url, proof, workspace }: Connection, client: Client): Promise<Finding[]> {
   const findings: Finding[] = [
     { check: 'command', state: 'ok', detail: `lazuli ${version} on Node ${process.versions.node}` },
   ];
@@ -48,7 +51,7 @@ async function examine({ url, token, workspace }: Connection, client: Client): P
       'sign-in',
       async () => {
         await client.serverInfo.getServerInfo({});
-        return token === undefined ? 'without a token' : 'with the token of LAZULI_TOKEN or MLFLOW_TRACKING_TOKEN';
+        return proof === undefined ? 'without a credential' : `with ${proof}`;
       },
     ],
     [

@@ -6,6 +6,7 @@ import { csvOf } from '../csv.ts';
 import { firstOf, limitOf, pageSize } from '../pages.ts';
 import { addServerCommand } from '../server-command.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { addDeleteAndRestore } from './delete-and-restore.ts';
 import { choiceOf, pick, viewOf, viewOption } from './options.ts';
 import { flatRun, searchRuns } from './run-lists.ts';
 
@@ -38,7 +39,7 @@ export function describeExperiments(command: Command, surroundings: Surroundings
         ),
     columns,
     examples: ['lazuli experiments create -n churn', 'lazuli experiments create -n churn --query experiment_id -o tsv'],
-    async answer(client, { experimentName, artifactLocation }) {
+    async answer({ client }, { experimentName, artifactLocation }) {
       const { experiment_id } = await client.experiments.createExperiment({
         name: experimentName,
         ...pick({ artifact_location: artifactLocation }),
@@ -57,7 +58,7 @@ export function describeExperiments(command: Command, surroundings: Surroundings
         .option('--max-results <count>', 'how many at most (default: all)'),
     columns,
     examples: [`lazuli experiments search --filter "name LIKE 'churn%'" -o table`],
-    answer(client, { view, filter, orderBy, maxResults }) {
+    answer({ client }, { view, filter, orderBy, maxResults }) {
       const limit = limitOf(maxResults, Infinity);
       const experiments = client.experiments.searchExperiments.all({
         max_results: pageSize(limit),
@@ -74,7 +75,8 @@ export function describeExperiments(command: Command, surroundings: Surroundings
     options: (show) =>
       show.option('-x, --experiment-id <id>', 'its id').option('-n, --experiment-name <name>', 'or its name'),
     columns,
-    async answer(client, options) {
+    examples: ['lazuli experiments get -n churn --query artifact_location'],
+    async answer({ client }, options) {
       const { by, value } = choiceOf(options, { experimentId: '--experiment-id', experimentName: '--experiment-name' });
       if (by === 'experimentId') return get(client, value);
       return (await client.experiments.getExperimentByName({ experiment_name: value })).experiment;
@@ -86,28 +88,23 @@ export function describeExperiments(command: Command, surroundings: Surroundings
     summary: 'Rename an active experiment',
     options: (rename) => byId(rename).requiredOption('--new-name <name>', 'its new name'),
     columns,
-    async answer(client, { experimentId, newName }) {
+    examples: ['lazuli experiments rename -x 7 --new-name "churn 2025"'],
+    async answer({ client }, { experimentId, newName }) {
       await client.experiments.updateExperiment({ experiment_id: experimentId, new_name: newName });
       return get(client, experimentId);
     },
   });
 
-  addServerCommand<ById>(command, surroundings, {
-    usage: 'delete',
-    summary: 'Mark an experiment and its runs as deleted; they can be restored until they are collected',
-    options: byId,
-    async answer(client, { experimentId }) {
-      await client.experiments.deleteExperiment({ experiment_id: experimentId });
+  addDeleteAndRestore<ById>(command, surroundings, {
+    noun: 'experiments',
+    byId,
+    example: '-x 7',
+    summaries: {
+      delete: 'Mark an experiment and its runs as deleted; they can be restored until they are collected',
+      restore: 'Restore a deleted experiment and the runs that were deleted with it',
     },
-  });
-
-  addServerCommand<ById>(command, surroundings, {
-    usage: 'restore',
-    summary: 'Restore a deleted experiment and the runs that were deleted with it',
-    options: byId,
-    async answer(client, { experimentId }) {
-      await client.experiments.restoreExperiment({ experiment_id: experimentId });
-    },
+    delete: ({ experiments }, { experimentId }) => experiments.deleteExperiment({ experiment_id: experimentId }),
+    restore: ({ experiments }, { experimentId }) => experiments.restoreExperiment({ experiment_id: experimentId }),
   });
 
   addServerCommand<ById & { filename?: string }>(command, surroundings, {
@@ -115,7 +112,7 @@ export function describeExperiments(command: Command, surroundings: Surroundings
     summary: 'Write the runs of an experiment as CSV, with a column for each metric, param and tag',
     options: (csv) => byId(csv).option('--filename <file>', 'where to (default: stdout)'),
     examples: ['lazuli experiments csv -x 1 --filename runs.csv'],
-    async answer(client, { experimentId, filename }) {
+    async answer({ client }, { experimentId, filename }) {
       const runs = await searchRuns(client, { experimentIds: [experimentId], limit: Infinity });
       const text = csvOf(runs.map(flatRun));
       if (filename === undefined) surroundings.output.result(text);

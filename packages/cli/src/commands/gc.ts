@@ -42,7 +42,7 @@ LAZULI_TOKEN (or MLFLOW_TRACKING_TOKEN) holds the token of somebody who may dele
     )
     .action(async (options: GcOptions) => {
       const input = inputOf(options);
-      const client = connect(options, surroundings);
+      const { client } = await connect(options, surroundings);
       await collect(client, input, surroundings.output).catch((error: unknown) => {
         if (error instanceof EndWithStatus || !(error instanceof Error)) throw error;
         throw new CommandError(1, error.message, { cause: error });

@@ -3,7 +3,9 @@ import type { Command } from 'commander';
 import { limitOf } from '../pages.ts';
 import { addServerCommand } from '../server-command.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { addDeleteAndRestore } from './delete-and-restore.ts';
 import { choiceOf, pairsOf, pick, severalTimes, viewOf, viewOption } from './options.ts';
+import { describeResumeLog } from './resume-log.ts';
 import { searchRuns } from './run-lists.ts';
 
 /** `lazuli runs`: MLflow's commands for runs, with its options, and search. */
@@ -32,7 +34,7 @@ export function describeRuns(command: Command, surroundings: Surroundings): void
           .option('-t, --tags <name=value>', 'a tag; may be given several times', severalTimes),
       columns,
       examples: ['lazuli runs create -x 1 --run-name baseline --query info.run_id -o tsv'],
-      async answer(client, options) {
+      async answer({ client }, options) {
         const { run } = await client.runs.createRun({
           experiment_id: await experimentIdOf(client, options),
           start_time: Date.now(),
@@ -64,7 +66,7 @@ export function describeRuns(command: Command, surroundings: Surroundings): void
       'lazuli runs list -x 1 -o table',
       `lazuli runs list -n churn --filter "metrics.auc > 0.9" --order-by "metrics.auc DESC" --query "[0].info.run_id"`,
     ],
-    async answer(client, options) {
+    async answer({ client }, options) {
       return searchRuns(client, {
         experimentIds: [await experimentIdOf(client, options)],
         filter: options.filter,
@@ -80,26 +82,23 @@ export function describeRuns(command: Command, surroundings: Surroundings): void
     summary: 'Show a run, deleted or not: what it is, its latest metrics, params and tags',
     options: byId,
     columns,
-    answer: async (client, { runId }) => (await client.runs.getRun({ run_id: runId })).run,
+    examples: ['lazuli runs describe --run-id 5c1ee5dcff864ba3b2bd24de1d1c0c4a --query data.metrics'],
+    answer: async ({ client }, { runId }) => (await client.runs.getRun({ run_id: runId })).run,
   });
 
-  addServerCommand<ById>(command, surroundings, {
-    usage: 'delete',
-    summary: 'Mark a run as deleted; it can be restored until it is collected',
-    options: byId,
-    async answer(client, { runId }) {
-      await client.runs.deleteRun({ run_id: runId });
+  addDeleteAndRestore<ById>(command, surroundings, {
+    noun: 'runs',
+    byId,
+    example: '--run-id 5c1ee5dcff864ba3b2bd24de1d1c0c4a',
+    summaries: {
+      delete: 'Mark a run as deleted; it can be restored until it is collected',
+      restore: 'Restore a deleted run',
     },
+    delete: ({ runs }, { runId }) => runs.deleteRun({ run_id: runId }),
+    restore: ({ runs }, { runId }) => runs.restoreRun({ run_id: runId }),
   });
 
-  addServerCommand<ById>(command, surroundings, {
-    usage: 'restore',
-    summary: 'Restore a deleted run',
-    options: byId,
-    async answer(client, { runId }) {
-      await client.runs.restoreRun({ run_id: runId });
-    },
-  });
+  describeResumeLog(command, surroundings);
 }
 
 function inExperiment(command: Command): Command {

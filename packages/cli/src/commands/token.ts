@@ -2,7 +2,8 @@ import { userInfo } from 'node:os';
 import type { createClient as ClientMaker } from '@lazuli/client';
 import type { Command } from 'commander';
 import type { Surroundings } from '../surroundings.ts';
-import { CommandError, formatTable, moment } from '../output.ts';
+import { CommandError, moment } from '../output.ts';
+import { printer, withHelp, withOutputOptions, type OutputOptions } from '../server-command.ts';
 import { takePlace, withPlace, type Calls, type Place, type PlaceOptions } from '../server-place.ts';
 import { parseDuration } from '../duration.ts';
 
@@ -21,6 +22,15 @@ interface CreateOptions extends PlaceOptions {
   readonly expiresIn?: string;
 }
 
+const columns = {
+  Token: 'token_id',
+  Principal: 'principal',
+  Role: 'role',
+  Workspace: "workspace || '(all)'",
+  Created: 'creation_time',
+  Expires: "expiry_time || 'never'",
+};
+
 const roles = [
   'Owner',
   'Contributor',
@@ -36,18 +46,17 @@ export function describeToken(command: Command, surroundings: Surroundings): voi
   const subcommand = (usage: string, summary: string) =>
     takePlace(command.command(usage).description(summary).helpOption('--help', 'show this help'));
 
-  subcommand('create', 'Create a token; its secret is printed once')
+  withHelp(subcommand('create', 'Create a token; its secret is printed once'), {
+    notes: 'The secret alone goes to stdout.',
+    examples: [
+      'TOKEN=$(lazuli token create --data-dir ./lazuli-data --role Owner)',
+      'lazuli token create --role Contributor --principal ci --workspace team-a --expires-in 90d',
+    ],
+  })
     .requiredOption('--role <role>', `what it may do: ${roles.join(', ')}`)
     .option('--principal <name>', 'who it stands for in logs and as owner of runs (default: your user name)')
     .option('--workspace <name>', 'the only workspace that it is good for (default: all)')
     .option('--expires-in <time>', 'how long it is good for: 12h, 30d, 8w, 1y (default: until it is revoked)')
-    .addHelpText(
-      'after',
-      `
-The secret alone goes to stdout:
-  TOKEN=$(lazuli token create --data-dir ./lazuli-data --role Owner)
-  lazuli token create --role Contributor --principal ci --workspace team-a --expires-in 90d`,
-    )
     .action(async (options: CreateOptions) => {
       const input = createInput(options, Date.now());
       const { token, secret } = await withPlace(options, surroundings, tokensOf('make'), (tokens) =>
@@ -57,19 +66,20 @@ The secret alone goes to stdout:
       output.remark(`Token ${token.token_id}: ${describe(token)}. Keep the secret; it is not shown again.`);
     });
 
-  subcommand('list', 'List tokens, without their secrets')
-    .option('--json', 'as JSON')
-    .action(async (options: PlaceOptions & { readonly json?: true }) => {
-      const { tokens = [] } = await withPlace(options, surroundings, tokensOf('read'), (place) => place.listTokens({}));
-      output.result(options.json === true ? JSON.stringify(tokens, null, 2) : tokenTable(tokens));
-    });
+  withHelp(withOutputOptions(subcommand('list', 'List tokens, without their secrets')), {
+    examples: ['lazuli token list -o table', `lazuli token list --query "[?principal=='ci'].token_id" -o tsv`],
+  }).action(async (options: PlaceOptions & OutputOptions) => {
+    const print = printer(options, surroundings, columns);
+    const { tokens = [] } = await withPlace(options, surroundings, tokensOf('read'), (place) => place.listTokens({}));
+    print(tokens.map(tokenShown));
+  });
 
-  subcommand('revoke <token-id>', 'Revoke a token; it is refused from the next request on').action(
-    async (tokenId: string, options: PlaceOptions) => {
-      await withPlace(options, surroundings, tokensOf('read'), (tokens) => tokens.revokeToken({ token_id: tokenId }));
-      output.remark(`Token ${tokenId} is revoked.`);
-    },
-  );
+  withHelp(subcommand('revoke <token-id>', 'Revoke a token; it is refused from the next request on'), {
+    examples: ['lazuli token revoke 3f2b8a50-6f3e-4ac0-9f5e-2f8f1f7f0d61'],
+  }).action(async (tokenId: string, options: PlaceOptions) => {
+    await withPlace(options, surroundings, tokensOf('read'), (tokens) => tokens.revokeToken({ token_id: tokenId }));
+    output.remark(`Token ${tokenId} is revoked.`);
+  });
 
   command.addHelpText(
     'after',
@@ -83,7 +93,7 @@ run meanwhile.`,
 function tokensOf(database: 'make' | 'read'): Place<Tokens> {
   return {
     database,
-    ofServer: ({ apiTokens }) => apiTokens,
+    ofServer: ({ client }) => client.apiTokens,
     ofDatabase: async (settings) => (await import('@lazuli/server')).openTokens(settings),
   };
 }
@@ -107,14 +117,11 @@ function describe({ principal, role, workspace, expiry_time }: ApiToken): string
   return `${principal} is ${role} of ${place} ${end}`;
 }
 
-function tokenTable(tokens: readonly ApiToken[]): string {
-  const rows = tokens.map(({ token_id, principal, role, workspace, creation_time, expiry_time }) => [
-    token_id,
-    principal,
-    role,
-    workspace ?? '(all)',
-    moment(creation_time),
-    expiry_time === undefined ? 'never' : moment(expiry_time),
-  ]);
-  return formatTable([['TOKEN', 'PRINCIPAL', 'ROLE', 'WORKSPACE', 'CREATED', 'EXPIRES'], ...rows]);
+function tokenShown({ creation_time, expiry_time, ...token }: ApiToken) {
+  return {
+    ...token,
+    workspace: token.workspace ?? null,
+    creation_time: moment(creation_time),
+    expiry_time: expiry_time === undefined ? null : moment(expiry_time),
+  };
 }

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { env, emitWarning, stderr } from 'node:process';
+import { emitWarning, env as processEnvironment, stderr } from 'node:process';
 import { MlflowError } from '@lazuli/contract';
-import { connectionSettings, flag } from '../environment.ts';
+import { connectionSettings, flag, type Environment } from '../environment.ts';
 import type { OnnxRuntime } from '../models/load-model.ts';
 import type { Platform } from '../tracking/platform.ts';
 import type { Run } from '../tracking/run-handle.ts';
@@ -13,8 +13,8 @@ import { machineSampler, sourceTags } from './machine.ts';
 import { transferLine } from './transfer-line.ts';
 import { keepInFile } from './unsent-file.ts';
 
-/** What Node, Deno and Bun have. */
-export function nodePlatform(): Platform {
+/** What Node, Deno and Bun have; a command has an environment of its own where it runs within another process. */
+export function nodePlatform(env: Environment = processEnvironment): Platform {
   const active = new AsyncLocalStorage<Run>();
   const watchTransfer = transferLine(stderr);
   let sample: (() => Promise<Record<string, number>>) | undefined;

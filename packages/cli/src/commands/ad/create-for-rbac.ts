@@ -1,9 +1,9 @@
-import type { Client } from '@lazuli/client';
 import type { Command } from 'commander';
-import { resourcesOf } from '../resource-manager.ts';
-import { assignRole, roleId } from '../role-requests.ts';
-import { type Calls, withPlace, type PlaceOptions } from '../server-place.ts';
-import type { Surroundings } from '../surroundings.ts';
+import { resourcesOf } from '../../resource-manager.ts';
+import { assignRole, roleId } from '../../role-requests.ts';
+import { withPlace, type PlaceOptions } from '../../server-place.ts';
+import type { Surroundings } from '../../surroundings.ts';
+import { directoryCommand, inDirectory } from './directory-command.ts';
 
 /** A service principal that may do something at once: what a program needs to sign in, in three lines. */
 interface RbacOptions extends PlaceOptions {
@@ -11,28 +11,21 @@ interface RbacOptions extends PlaceOptions {
   readonly scopes: readonly string[];
 }
 
-type Directory = Calls<Client['directory']>;
-
-export function describeCreateForRbac(
-  command: Command,
-  surroundings: Surroundings,
-  directory: <Result>(options: PlaceOptions, work: (part: Directory) => Promise<Result>) => Promise<Result>,
-): void {
+export function describeCreateForRbac(parent: Command, surroundings: Surroundings): void {
   const { output } = surroundings;
   const resources = resourcesOf('make');
-  command
+  directoryCommand(parent, {
+    usage: 'create-for-rbac <name>',
+    summary: 'Create a service principal with a secret and a role',
+    notes: 'The three lines go to stdout, so that they can be kept in a file or evaluated.',
+    examples: ["lazuli ad sp create-for-rbac training --role 'AzureML Data Scientist' --scopes / > .env"],
+  })
     .requiredOption('--role <role>', 'its role, by name or id')
     .requiredOption('--scopes <scope...>', 'what it holds the role on: / or ids of resources')
-    .addHelpText(
-      'after',
-      `
-The three lines go to stdout, so that they can be kept in a file or evaluated:
-  lazuli ad sp create-for-rbac training --role 'AzureML Data Scientist' --scopes / > .env`,
-    )
     .action(async (name: string, options: RbacOptions) => {
       // First of all, because a role that is not there is the likeliest mistake.
       const id = await withPlace(options, surroundings, resources, (part) => roleId(part, options.role));
-      const made = await directory(options, async (part) => {
+      const made = await inDirectory(options, surroundings, async (part) => {
         const { object } = await part.createServicePrincipal({ display_name: name });
         const { secret } = await part.createSecret({ object: object.object_id });
         return { object, secret, tenant: (await part.getTenant({})).tenant_id };
@@ -46,7 +39,7 @@ The three lines go to stdout, so that they can be kept in a file or evaluated:
         });
       } catch (error) {
         // Without its role it would be of no use, and its secret was never shown.
-        await directory(options, (part) => part.deleteDirectoryObject({ object: assignee }));
+        await inDirectory(options, surroundings, (part) => part.deleteDirectoryObject({ object: assignee }));
         throw error;
       }
       output.result(`AZURE_TENANT_ID=${made.tenant}\nAZURE_CLIENT_ID=${app_id}\nAZURE_CLIENT_SECRET=${made.secret}`);

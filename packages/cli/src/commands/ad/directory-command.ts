@@ -1,0 +1,105 @@
+import type { Client } from '@lazuli/client';
+import type { Command } from 'commander';
+import { moment } from '../../output.ts';
+import {
+  describeCommand,
+  printer,
+  withOutputOptions,
+  type Description,
+  type OutputOptions,
+} from '../../server-command.ts';
+import { takePlace, withPlace, type Calls, type Place, type PlaceOptions } from '../../server-place.ts';
+import type { Surroundings } from '../../surroundings.ts';
+
+/** What the commands about the directory have in common: where they work, and how they show what is there. */
+export type Directory = Calls<Client['directory']>;
+export type DirectoryObject = Awaited<ReturnType<Directory['getDirectoryObject']>>['object'];
+export type Credential = Awaited<ReturnType<Directory['createSecret']>>['credential'];
+
+export type ListOptions = PlaceOptions & OutputOptions;
+
+export const objectColumns = {
+  Object: 'object_id',
+  Kind: 'kind',
+  Name: 'display_name',
+  'User name or application': 'user_name || app_id',
+  Disabled: 'disabled',
+};
+
+const credentialColumns = {
+  Credential: 'credential_id',
+  Kind: 'kind',
+  Name: 'display_name',
+  Created: 'creation_time',
+  Expires: 'expiry_time',
+};
+
+const place: Place<Directory> = {
+  database: 'make',
+  ofServer: ({ client }) => client.directory,
+  ofDatabase: async (settings) => (await import('@lazuli/server')).openDirectory(settings),
+};
+
+export function inDirectory<Result>(
+  options: PlaceOptions,
+  surroundings: Surroundings,
+  work: (directory: Directory) => Promise<Result>,
+): Promise<Result> {
+  return withPlace(options, surroundings, place, work);
+}
+
+export function directoryNoun(parent: Command, name: string, summary: string): Command {
+  return parent.command(name).description(summary).helpOption('--help', 'show this help');
+}
+
+export function directoryCommand(parent: Command, description: Description): Command {
+  return takePlace(describeCommand(parent, description));
+}
+
+/** A command that prints objects, or one. */
+export function objectCommand(
+  parent: Command,
+  surroundings: Surroundings,
+  description: Description,
+  find: (directory: Directory, argument: string) => Promise<DirectoryObject | readonly DirectoryObject[]>,
+): void {
+  withOutputOptions(directoryCommand(parent, description)).action(async (...given: unknown[]) => {
+    const options = given.at(-2) as ListOptions;
+    const argument = given.length > 2 ? String(given[0]) : '';
+    const print = printer(options, surroundings, objectColumns);
+    print(await inDirectory(options, surroundings, (directory) => find(directory, argument)));
+  });
+}
+
+/** Lists secrets or certificates, and deletes one. */
+export function credentialCommands(parent: Command, surroundings: Surroundings, kind: Credential['kind']): void {
+  const noun = kind === 'secret' ? 'secret' : 'cert';
+  withOutputOptions(
+    directoryCommand(parent, {
+      usage: 'list <service-principal>',
+      summary: `List the ${kind}s of a service principal`,
+      examples: [`lazuli ad ${noun} list nightly-build -o table`],
+    }),
+  ).action(async (object: string, options: ListOptions) => {
+    const print = printer(options, surroundings, credentialColumns);
+    const { credentials = [] } = await inDirectory(options, surroundings, (directory) =>
+      directory.listCredentials({ object }),
+    );
+    const wanted = credentials.filter((credential) => credential.kind === kind);
+    print(
+      wanted.map((credential) => ({
+        ...credential,
+        creation_time: moment(credential.creation_time),
+        expiry_time: moment(credential.expiry_time),
+      })),
+    );
+  });
+  directoryCommand(parent, {
+    usage: 'delete <credential-id>',
+    summary: `Delete a ${kind}; nobody signs in with it any more`,
+    examples: [`lazuli ad ${noun} delete 3f2b8a50-6f3e-4ac0-9f5e-2f8f1f7f0d61`],
+  }).action(async (credential_id: string, options: PlaceOptions) => {
+    await inDirectory(options, surroundings, (directory) => directory.deleteCredential({ credential_id }));
+    surroundings.output.remark(`Credential ${credential_id} is deleted.`);
+  });
+}

@@ -1,0 +1,164 @@
+import type { Command } from 'commander';
+import { limitOf } from '../../pages.ts';
+import { addServerCommand } from '../../server-command.ts';
+import type { Surroundings } from '../../surroundings.ts';
+import { pairsOf, pick, severalTimes } from '../options.ts';
+import {
+  getVersion,
+  listModels,
+  listVersions,
+  makeSureOf,
+  modelShown,
+  updateModel,
+  updateVersion,
+  versionShown,
+  type ByName,
+  type ByVersion,
+} from './model-requests.ts';
+
+/**
+ * `lazuli model`: the model registry with the nouns, options and field names of `az ml model`, and what Azure ML does not have:
+ * aliases, deletion, search.
+ */
+const columns = { Name: 'name', Version: 'version || latest_version', Stage: 'stage', Description: 'description' };
+const byName = (command: Command): Command => command.requiredOption('-n, --name <name>', 'the name of the model');
+const byVersion = (command: Command): Command =>
+  byName(command)
+    .option('-v, --version <version>', 'its version')
+    .option('-l, --label <alias>', 'or an alias of the version; latest means the newest one');
+
+export function describeModel(command: Command, surroundings: Surroundings): void {
+  addServerCommand<ByName & { path: string; description?: string; tags?: readonly string[]; runId?: string }>(
+    command,
+    surroundings,
+    {
+      usage: 'create',
+      summary: 'Register the next version of a model; the first one creates the model',
+      options: (create) =>
+        byName(create)
+          .requiredOption('-p, --path <uri>', 'where its files are: runs:/{run}/{path}, models:/{id}, an artifact root')
+          .option('-d, --description <text>', 'what it is')
+          .option('--tags <name=value>', 'a tag; may be given several times', severalTimes)
+          .option('--run-id <id>', 'the run that made it (default: the one of a runs:/ path)'),
+      columns,
+      examples: ['lazuli model create -n churn --path runs:/5c1ee5dcff864ba3b2bd24de1d1c0c4a/model --tags team=red'],
+      async answer({ client }, { name, path, description, tags, runId }) {
+        await makeSureOf(client, name);
+        const { model_version } = await client.modelVersions.createModelVersion({
+          name,
+          source: path,
+          tags: pairsOf('--tags', tags),
+          ...pick({ description, run_id: runId ?? /^runs:\/+([^/]+)/.exec(path)?.[1] }),
+        });
+        return versionShown(model_version);
+      },
+    },
+  );
+
+  addServerCommand<{ name?: string; filter?: string; maxResults?: string }>(command, surroundings, {
+    usage: 'list',
+    summary: 'List the models, or the versions of one',
+    options: (list) =>
+      list
+        .option('-n, --name <name>', 'the model whose versions are listed')
+        .option('--filter <filter>', `such as "name LIKE 'churn%' AND tags.team = 'red'"`)
+        .option('--max-results <count>', 'how many at most (default: all)'),
+    columns,
+    examples: ['lazuli model list -o table', 'lazuli model list -n churn --query "[].version" -o tsv'],
+    answer: ({ client }, { name, filter, maxResults }) => {
+      const limit = limitOf(maxResults, Infinity);
+      return name === undefined ? listModels(client, filter, limit) : listVersions(client, name, filter, limit);
+    },
+  });
+
+  addServerCommand<ByVersion>(command, surroundings, {
+    usage: 'show',
+    summary: 'Show a version of a model; without one, the model itself',
+    options: byVersion,
+    columns,
+    examples: ['lazuli model show -n churn --label champion --query path'],
+    async answer({ client }, { name, ...which }) {
+      if (which.version !== undefined || which.label !== undefined) {
+        return versionShown(await getVersion(client, { name, ...which }));
+      }
+      return modelShown((await client.registeredModels.getRegisteredModel({ name })).registered_model);
+    },
+  });
+
+  addServerCommand<ByVersion & { description?: string; tags?: readonly string[]; stage?: string }>(
+    command,
+    surroundings,
+    {
+      usage: 'update',
+      summary: 'Change the description, the tags or the stage of a version, or of the model',
+      options: (update) =>
+        byVersion(update)
+          .option('-d, --description <text>', 'what it is')
+          .option('--tags <name=value>', 'a tag to set; may be given several times', severalTimes)
+          .option('-s, --stage <stage>', 'Staging, Production, Archived or None; of a version alone'),
+      columns,
+      examples: [
+        'lazuli model update -n churn -v 3 --stage Production',
+        'lazuli model update -n churn --tags team=red',
+      ],
+      answer: ({ client }, options) =>
+        options.version === undefined && options.label === undefined
+          ? updateModel(client, options)
+          : updateVersion(client, options),
+    },
+  );
+
+  for (const [usage, stage, summary] of [
+    ['archive', 'Archived', 'Archive a version'],
+    ['restore', 'None', 'Take a version out of the archive'],
+  ] as const) {
+    addServerCommand<ByVersion>(command, surroundings, {
+      usage,
+      summary,
+      options: byVersion,
+      examples: [`lazuli model ${usage} -n churn -v 3`],
+      async answer({ client }, which) {
+        const { name, version } = await getVersion(client, which);
+        await client.modelVersions.transitionModelVersionStage({ name, version, stage });
+      },
+    });
+  }
+
+  addServerCommand<ByName & { version: string; alias: string }>(command, surroundings, {
+    usage: 'set-alias',
+    summary: 'Let an alias name a version; it leaves the version that it named before',
+    options: (set) =>
+      byName(set)
+        .requiredOption('-a, --alias <alias>', 'the alias, such as champion')
+        .requiredOption('-v, --version <version>', 'the version'),
+    examples: ['lazuli model set-alias -n churn -a champion -v 3'],
+    async answer({ client }, { name, alias, version }) {
+      await client.registeredModels.setRegisteredModelAlias({ name, alias, version });
+    },
+  });
+
+  addServerCommand<ByName & { alias: string }>(command, surroundings, {
+    usage: 'delete-alias',
+    summary: 'Remove an alias',
+    options: (remove) => byName(remove).requiredOption('-a, --alias <alias>', 'the alias'),
+    examples: ['lazuli model delete-alias -n churn -a champion'],
+    async answer({ client }, { name, alias }) {
+      await client.registeredModels.deleteRegisteredModelAlias({ name, alias });
+    },
+  });
+
+  addServerCommand<ByVersion>(command, surroundings, {
+    usage: 'delete',
+    summary: 'Delete a version; without one, the model with all of its versions',
+    options: byVersion,
+    examples: ['lazuli model delete -n churn -v 3', 'lazuli model delete -n churn'],
+    async answer({ client }, { name, ...which }) {
+      if (which.version === undefined && which.label === undefined) {
+        await client.registeredModels.deleteRegisteredModel({ name });
+        return;
+      }
+      const { version } = await getVersion(client, { name, ...which });
+      await client.modelVersions.deleteModelVersion({ name, version });
+    },
+  });
+}

@@ -1,0 +1,125 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createClient, type Client } from '@lazuli/client';
+import { aFolder, serving, type RunningServer } from './lazuli-process.ts';
+import { run } from './run-command.ts';
+
+let folder: ReturnType<typeof aFolder>;
+let server: RunningServer;
+let client: Client;
+beforeAll(async () => {
+  folder = aFolder();
+  server = await serving(['--data-dir', 'data'], { cwd: folder.path });
+  client = createClient({ url: server.url });
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  folder[Symbol.dispose]();
+});
+
+function lazuli(...args: readonly string[]) {
+  return run(args, { cwd: folder.path, env: { MLFLOW_TRACKING_URI: server.url, HOME: folder.path } });
+}
+
+async function json(...args: readonly string[]): Promise<unknown> {
+  const { status, stdout, stderr } = await lazuli(...args);
+  expect([status, stderr]).toEqual([0, '']);
+  return stdout === '' ? undefined : JSON.parse(stdout);
+}
+
+function write(name: string, text: string): void {
+  const file = join(folder.path, name);
+  mkdirSync(join(file, '..'), { recursive: true });
+  writeFileSync(file, text);
+}
+
+async function aRun(): Promise<string> {
+  const { run } = await client.runs.createRun({ experiment_id: '0', start_time: 0 });
+  return run.info.run_id;
+}
+
+describe('lazuli artifacts', () => {
+  test('uploads a file and a folder, lists them, and brings them back', async () => {
+    const id = await aRun();
+    write('report.txt', 'all went well');
+    write('plots/loss.svg', '<svg/>');
+    write('plots/by class/a.svg', '<svg>a</svg>');
+    await json('artifacts', 'log-artifact', '-l', 'report.txt', '-r', id);
+    await json('artifacts', 'log-artifacts', '-l', 'plots', '-r', id, '-a', 'figures');
+    expect(await json('artifacts', 'list', '--run-id', id)).toEqual([
+      { path: 'figures', is_dir: true, file_size: null },
+      { path: 'report.txt', is_dir: false, file_size: 13 },
+    ]);
+    expect(await json('artifacts', 'list', '-r', id, '-a', 'figures/by class', '--query', '[].path')).toEqual([
+      'figures/by class/a.svg',
+    ]);
+    const came = await json('artifacts', 'download', '-r', id, '-a', 'figures', '-d', 'back');
+    expect(came).toEqual(['by class/a.svg', 'loss.svg'].map((name) => join(folder.path, 'back', name)));
+    expect(readFileSync(join(folder.path, 'back/by class/a.svg'), 'utf8')).toBe('<svg>a</svg>');
+    const [single] = (await json('artifacts', 'download', '-u', `runs:/${id}/report.txt`)) as string[];
+    expect(readFileSync(single ?? '', 'utf8')).toBe('all went well');
+  });
+
+  test.each([
+    [['artifacts', 'download'], 2, 'Give one of --run-id and --artifact-uri.'],
+    [['artifacts', 'log-artifact', '-l', 'nowhere', '-r', 'RUN'], 2, 'nowhere is no file.'],
+    [['artifacts', 'log-artifacts', '-l', 'report.txt', '-r', 'RUN'], 2, 'is no folder.'],
+    [['artifacts', 'list', '-r', '0123456789abcdef0123456789abcdef'], 3, '0123456789abcdef0123456789abcdef'],
+  ])('%j ends with the reason', async (args, status, reason) => {
+    const id = await aRun();
+    const ended = await lazuli(...args.map((arg) => (arg === 'RUN' ? id : arg)));
+    expect([ended.status, ended.stdout, ended.stderr]).toEqual([status, '', expect.stringContaining(reason)]);
+  });
+});
+
+describe('lazuli demo', () => {
+  test('fills a server with runs, their curves and a model, which can be looked into', async () => {
+    const made = (await json('demo')) as { experiment_id: string; runs: { run_id: string; run_name: string }[] };
+    expect(made).toMatchObject({ experiment_name: 'Demo: flowers', registered_model: 'demo-flowers' });
+    const ids = [made.experiment_id];
+    const { runs = [] } = await client.runs.searchRuns({ experiment_ids: ids, order_by: ['metrics.accuracy DESC'] });
+    expect(runs.map(({ info }) => info.status).toSorted()).toEqual(['FAILED', ...Array<string>(4).fill('FINISHED')]);
+    const best = runs.find(({ info }) => info.status === 'FINISHED')?.info;
+    const history = await client.metrics.getMetricHistory({ run_id: best?.run_id ?? '', metric_key: 'loss' });
+    expect(history.metrics).toHaveLength(120);
+    expect(await json('model', 'show', '-n', 'demo-flowers', '-l', 'champion', '--query', 'job_name')).toBe(
+      best?.run_id,
+    );
+
+    const uri = ['-m', 'models:/demo-flowers@champion'];
+    expect(await json('models', 'show', ...uri)).toMatchObject({ flavors: { demo: { hidden_units: 64 } } });
+    expect(await json('models', 'list-files', ...uri, '--query', '[].path | length(@)')).toBe(1);
+    await json('models', 'download', ...uri, '-d', 'champion');
+    expect(readFileSync(join(folder.path, 'champion/MLmodel'), 'utf8')).toContain(best?.run_id);
+    expect(await lazuli('models', 'show', '-m', `runs:/${best?.run_id ?? ''}`)).toMatchObject({ status: 3 });
+    expect(await lazuli('demo')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("There is an experiment 'Demo: flowers' already") as string,
+    });
+    expect(await json('demo', '-n', 'another', '--query', 'length(runs)')).toBe(5);
+  });
+});
+
+describe('lazuli runs resume-log', () => {
+  const line = (run_id: string, key: string): string => {
+    const body = JSON.stringify({ run_id, metrics: [{ key, value: 1, timestamp: 1, step: 0 }] });
+    return `${JSON.stringify({ uri: server.url, path: '/api/2.0/mlflow/runs/log-batch', body })}\n`;
+  };
+
+  test('sends what the client has kept, once', async () => {
+    const id = await aRun();
+    write('kept.jsonl', line(id, 'loss') + line(id, 'accuracy'));
+    expect(await json('runs', 'resume-log', 'kept.jsonl')).toEqual({ sent: 2, refused: [] });
+    const { run } = await client.runs.getRun({ run_id: id });
+    expect(run.data.metrics?.map(({ key }) => key).toSorted()).toEqual(['accuracy', 'loss']);
+    expect(await lazuli('runs', 'resume-log', 'kept.jsonl')).toMatchObject({ status: 1, stdout: '' });
+  });
+
+  test('lists what the server refuses', async () => {
+    const id = await aRun();
+    write('kept.jsonl', line(id, 'loss') + line(id, 'a\nb'));
+    const { status, stdout } = await lazuli('runs', 'resume-log', 'kept.jsonl');
+    expect([status, JSON.parse(stdout)]).toMatchObject([1, { sent: 1, refused: [{ line: 2 }] }]);
+  });
+});

@@ -1,0 +1,296 @@
+import { createServer, type Server as HttpServer } from 'node:http';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createClient, type Client } from '@lazuli/client';
+import { aFolder, finished, serving, startLazuli, type RunningServer } from './lazuli-process.ts';
+import { run } from './run-command.ts';
+
+let folder: ReturnType<typeof aFolder>;
+let server: RunningServer;
+let client: Client;
+beforeAll(async () => {
+  folder = aFolder();
+  server = await serving(['--data-dir', 'data'], { cwd: folder.path });
+  client = createClient({ url: server.url });
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  folder[Symbol.dispose]();
+});
+
+function around(env: Record<string, string> = {}) {
+  return {
+    cwd: folder.path,
+    env: { LAZULI_URL: server.url, HOME: folder.path, PATH: process.env['PATH'] ?? '', ...env },
+  };
+}
+
+function lazuli(...args: readonly string[]) {
+  return run(args, around());
+}
+
+function write(name: string, text: string): string {
+  const file = join(folder.path, name);
+  mkdirSync(join(file, '..'), { recursive: true });
+  writeFileSync(file, text);
+  return name;
+}
+
+/** As a person writes it: it says nothing of server, run, experiment, name, description or tags. */
+const script = `
+import { logMetric, startRun } from ${JSON.stringify(fileURLToPath(new URL('../../client/src/index.ts', import.meta.url)))};
+const [rate, data] = process.argv.slice(2);
+console.log('training at', rate, 'on', data, process.env.COLOUR);
+await startRun(async (run) => { await run.logMetric('loss', Number(rate)); await run.logText('weights', 'model/weights.txt'); });
+`;
+
+const job = `
+$schema: https://azuremlschemas.azureedge.net/latest/commandJob.schema.json
+type: command
+code: ./src
+command: >-
+  node --conditions=lazuli train.ts \${{inputs.rate}} \${{ inputs.data }}
+environment: azureml:sklearn:1
+environment_variables:
+  COLOUR: red
+inputs:
+  rate: 0.25
+  data:
+    type: uri_file
+    path: ./data.csv
+compute: local
+experiment_name: from-yaml
+display_name: a first try
+description: What the job is about
+tags:
+  team: red
+  cost: 3
+`;
+
+describe('lazuli job create, with compute: local', () => {
+  test('runs the command with a run that has what the file says, and shows the job', async () => {
+    write('src/train.ts', script);
+    const created = await lazuli(
+      'job',
+      'create',
+      '-f',
+      write('job.yml', job),
+      '--name',
+      'first',
+      '--set',
+      'tags.team=blue',
+    );
+    expect(created).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('azureml:sklearn:1 is not used') as string,
+    });
+    const shown = JSON.parse(created.stdout) as { properties: { run_id: string } };
+    expect(shown).toMatchObject({
+      name: 'first',
+      display_name: 'a first try',
+      experiment_name: 'from-yaml',
+      description: 'What the job is about',
+      status: 'Completed',
+      type: 'command',
+      compute: 'local',
+      tags: { team: 'blue', cost: '3' },
+    });
+    const { run } = await client.runs.getRun({ run_id: shown.properties.run_id });
+    expect(run.info).toMatchObject({ run_name: 'a first try', status: 'FINISHED' });
+    expect(run.data.metrics).toMatchObject([{ key: 'loss', value: 0.25 }]);
+    expect(run.data.tags).toContainEqual({ key: 'mlflow.note.content', value: 'What the job is about' });
+
+    expect(JSON.parse((await lazuli('job', 'show', '-n', 'first')).stdout)).toEqual(shown);
+    const found = await lazuli('job', 'list', '--query', '[].[name, status]', '-o', 'tsv');
+    expect(found.stdout).toBe('first\tCompleted\n');
+    const streamed = await lazuli('job', 'stream', '-n', run.info.run_id);
+    const data = join(folder.path, 'data.csv');
+    expect(streamed).toMatchObject({ status: 0, stdout: `training at 0.25 on ${data} red\n` });
+    expect((await lazuli('job', 'download', '-n', 'first', '-p', 'got')).status).toBe(0);
+    expect(readFileSync(join(folder.path, 'got/artifacts/model/weights.txt'), 'utf8')).toBe('weights');
+    expect(existsSync(join(folder.path, 'got/artifacts/user_logs/std_log.txt'))).toBe(true);
+    expect(await lazuli('job', 'create', '-f', 'job.yml', '-n', 'first')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('There is a job "first" already') as string,
+    });
+  });
+
+  test('shows the job also where its command fails, and ends as that ended', async () => {
+    const file = write('failing.yml', 'compute: local\nexperiment_name: failing\ncommand: echo no luck >&2; exit 7\n');
+    const { status, stdout, stderr } = await lazuli('job', 'create', '-f', file);
+    const { name, status: state } = JSON.parse(stdout) as { name: string; status: string };
+    expect([status, state]).toEqual([7, 'Failed']);
+    expect(stderr).not.toContain('no luck');
+    expect(await lazuli('job', 'stream', '-n', name)).toMatchObject({ status: 1, stdout: 'no luck\n' });
+  });
+
+  test('lets others follow what is written while it runs', async () => {
+    const wait = `until [ -e ${join(folder.path, 'go on')} ]; do read -t 0.1 < <(:); done`.replace('go on', "'go on'");
+    const file = write(
+      'slow.yml',
+      JSON.stringify({
+        compute: 'local',
+        name: 'slow',
+        experiment_name: 'slow',
+        command: `echo begun; ${wait}; echo done`,
+      }),
+    );
+    const creating = finished(startLazuli(['job', 'create', '-f', file, '--stream'], around()));
+    const known = (): Promise<number> => lazuli('job', 'show', '-n', 'slow').then(({ status }) => status ?? 1);
+    while ((await known()) !== 0);
+    const following = startLazuli(['job', 'stream', '-n', 'slow'], around());
+    const end = finished(following);
+    await new Promise<void>((resolve) => following.stdout?.once('data', () => resolve()));
+    write('go on', '');
+    expect(await end).toMatchObject({ status: 0, stdout: 'begun\ndone\n' });
+    const { status, stdout, stderr } = await creating;
+    expect([status, (JSON.parse(stdout) as { name: string }).name]).toEqual([0, 'slow']);
+    expect(stderr).toContain('begun\ndone\n');
+  });
+
+  test.each([
+    ['command: x\ncompute: local\npriority: 3', "The job's priority: this field is not known"],
+    ['type: pipeline\ncommand: x', 'The job\'s type: "pipeline" is not supported'],
+    ['compute: local', "The job's command: it must say what is run"],
+    ['command: x\ncompute: azureml:cpu', "The job's compute: a server of Lazuli has no machines"],
+    ['command: x\ncompute: local\ndistribution: {type: mpi}', "The job's distribution: it is not supported with"],
+    ['command: echo ${{inputs.rate}}\ncompute: local', 'nothing is known for ${{inputs.rate}}'],
+    ['command: x\ncompute: local\ntags: {a: [1]}', "The job's tags.a: it must be a text, a number"],
+    ['command: x\ncompute: local\nname: a/b', 'name: "a/b" must be letters, digits'],
+    ['command: [x', 'is not valid YAML'],
+  ])('%j is refused, and names the field', async (text, reason) => {
+    const { status, stdout, stderr } = await lazuli('job', 'create', '-f', write('wrong.yml', text));
+    expect([status, stdout, stderr]).toEqual([2, '', expect.stringContaining(reason)]);
+  });
+});
+
+describe('lazuli job against Azure ML', () => {
+  const scope = '/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w';
+  const requests: { line: string; authorization: string | undefined; body: unknown }[] = [];
+  let azure: HttpServer;
+  let env: Record<string, string>;
+  const stored = new Map<string, unknown>();
+  beforeAll(async () => {
+    azure = createServer((request, response) => {
+      let text = '';
+      request.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      request.on('end', () => {
+        const { pathname } = new URL(request.url ?? '/', origin);
+        if (pathname === '/metadata') {
+          const authentication = { loginEndpoint: origin };
+          response.end(JSON.stringify([{ name: 'Recorded', resourceManager: origin, authentication }]));
+          return;
+        }
+        const body: unknown = text === '' ? undefined : JSON.parse(text);
+        requests.push({ line: `${request.method} ${request.url}`, authorization: request.headers.authorization, body });
+        response.setHeader('content-type', 'application/json');
+        if (pathname.endsWith('/environments/sklearn')) {
+          response.end(JSON.stringify({ properties: { latestVersion: '12' } }));
+        } else if (request.method === 'PUT') {
+          const { properties } = body as { properties: object };
+          const job = {
+            id: pathname,
+            name: pathname.split('/').at(-1),
+            properties: { ...properties, status: 'Queued' },
+          };
+          stored.set(pathname, job);
+          response.writeHead(201).end(JSON.stringify(job));
+        } else if (pathname.endsWith('/jobs')) {
+          response.end(JSON.stringify({ value: [...stored.values()] }));
+        } else {
+          response.end(JSON.stringify(stored.get(pathname)));
+        }
+      });
+    });
+    await new Promise<void>((done) => azure.listen(0, '127.0.0.1', done));
+    const origin = `http://127.0.0.1:${(azure.address() as AddressInfo).port}`;
+    env = {
+      HOME: folder.path,
+      MLFLOW_TRACKING_URI: `azureml://127.0.0.1:9/mlflow/v1.0${scope}`,
+      AZUREML_CURRENT_CLOUD: 'Recorded',
+      ARM_CLOUD_METADATA_URL: `${origin}/metadata`,
+      LAZULI_TOKEN: 'of-a-user',
+    };
+  });
+  afterAll(() => azure.close());
+  const there = (...args: string[]) => run(args, { cwd: folder.path, env });
+
+  test('puts the job as its resource manager takes it', async () => {
+    const file = write(
+      'azure.yml',
+      `
+command: python train.py --rate \${{inputs.rate}} --data \${{inputs.data}} --out \${{outputs.model}}
+code: azureml:code:3
+environment: azureml:sklearn@latest
+compute: azureml:cpu-cluster
+experiment_name: iris
+display_name: a first try
+description: About
+tags: {team: red}
+environment_variables: {COLOUR: red}
+inputs:
+  rate: 0.25
+  data: {type: uri_folder, path: 'azureml://datastores/blob/paths/iris', mode: ro_mount}
+outputs:
+  model: {type: mlflow_model, mode: rw_mount}
+resources: {instance_count: 2, shm_size: 2g}
+limits: {timeout: 3600}
+distribution: {type: pytorch, process_count_per_instance: 2}
+identity: {type: managed}
+`,
+    );
+    const { status, stdout, stderr } = await there('job', 'create', '-f', file, '--name', 'nightly');
+    expect([status, stderr]).toEqual([0, '']);
+    expect(JSON.parse(stdout)).toMatchObject({
+      name: 'nightly',
+      display_name: 'a first try',
+      experiment_name: 'iris',
+      status: 'Queued',
+      compute: 'azureml:cpu-cluster',
+    });
+    expect(requests.at(-1)).toEqual({
+      line: `PUT ${scope}/jobs/nightly?api-version=2024-10-01`,
+      authorization: 'Bearer of-a-user',
+      body: {
+        properties: {
+          jobType: 'Command',
+          command: 'python train.py --rate ${{inputs.rate}} --data ${{inputs.data}} --out ${{outputs.model}}',
+          codeId: `${scope}/codes/code/versions/3`,
+          environmentId: `${scope}/environments/sklearn/versions/12`,
+          computeId: `${scope}/computes/cpu-cluster`,
+          experimentName: 'iris',
+          displayName: 'a first try',
+          description: 'About',
+          tags: { team: 'red' },
+          environmentVariables: { COLOUR: 'red' },
+          inputs: {
+            rate: { jobInputType: 'literal', value: '0.25' },
+            data: { jobInputType: 'uri_folder', uri: 'azureml://datastores/blob/paths/iris', mode: 'ReadOnlyMount' },
+          },
+          outputs: { model: { jobOutputType: 'mlflow_model', mode: 'ReadWriteMount' } },
+          resources: { instanceCount: 2, shmSize: '2g' },
+          limits: { jobLimitsType: 'Command', timeout: 'PT3600S' },
+          distribution: { distributionType: 'PyTorch', processCountPerInstance: 2 },
+          identity: { identityType: 'Managed' },
+        },
+      },
+    });
+    expect((await there('job', 'list', '--query', '[].name', '-o', 'tsv')).stdout).toBe('nightly\n');
+    expect((await there('job', 'show', '-n', 'nightly', '--query', 'status')).stdout).toBe('"Queued"\n');
+  });
+
+  test.each([
+    ['compute: local\ncommand: x', 'the address is of Azure'],
+    ['command: x', "The job's environment: Azure ML needs one"],
+    ['command: x\nenvironment: azureml:a:1\ncode: ./src', '"./src" is not uploaded'],
+    ['command: x\nenvironment: azureml:a:1\ninputs: {d: {path: ./data}}', "The job's inputs.d.path: files of this"],
+  ])('%j is refused before anything is put', async (text, reason) => {
+    const before = requests.length;
+    const { status, stdout, stderr } = await there('job', 'create', '-f', write('wrong.yml', text));
+    expect([status, stdout, stderr]).toEqual([2, '', expect.stringContaining(reason)]);
+    expect(requests.length).toBe(before);
+  });
+});
