@@ -244,8 +244,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
       authority: callers.authority,
       transfers,
       blobs: createBlobTransfers({
-        ...places,
-        transfers,
+        ...artifactRoom,
         capabilities,
         staging: createBlockStaging(store, now),
         revival: callers.revival,
@@ -253,7 +252,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
         catchUp,
         findWorkspace: (guid) => directory.byGuid(guid),
       }),
-      showLocations: (body, caller) => showLocations(body, caller, origin()),
+      showLocations: (body, caller) => showLocations(body, caller, { places, origin }),
       authenticator,
       workspaces: directory,
       decider,
