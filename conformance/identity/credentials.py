@@ -15,6 +15,8 @@ import traceback
 import requests
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import (
+    AzureCliCredential,
+    AzurePowerShellCredential,
     CertificateCredential,
     ClientSecretCredential,
     DefaultAzureCredential,
@@ -202,6 +204,28 @@ def _():
 def _():
     os.environ.update(AZURE_POD_IDENTITY_AUTHORITY_HOST=PLAIN_URL)
     expect_good(ManagedIdentityCredential(), IDENTITY)
+
+
+def on_path(tool):
+    # No identity of a machine on the way to the developer's tools.
+    environment(
+        PATH=f"{FACTS['tools'][tool]}{os.pathsep}/usr/bin{os.pathsep}/bin",
+        AZURE_POD_IDENTITY_AUTHORITY_HOST="http://127.0.0.1:1",
+    )
+
+
+@check("Azure CLI, by itself and as a step of DefaultAzureCredential")
+def _():
+    on_path("az")
+    expect_good(AzureCliCredential(), APPLICATION)
+    expect_good(DefaultAzureCredential(), APPLICATION)
+
+
+@check("Azure PowerShell, by itself and as a step of DefaultAzureCredential")
+def _():
+    on_path("pwsh")
+    expect_good(AzurePowerShellCredential(), APPLICATION)
+    expect_good(DefaultAzureCredential(), APPLICATION)
 
 
 def approve(verification_uri, user_code, _expires_on):

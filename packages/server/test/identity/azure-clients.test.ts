@@ -8,6 +8,7 @@ import { createClientCertificate, identitySecretFile } from '@lazuli/server';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { anApplication, anExperiment, aUser, bearer, formOf } from './authority-fixture.ts';
+import { signedInTools } from './signed-in-tools.ts';
 import { startSecureAuthority, type SecureAuthority } from './secure-authority.ts';
 
 /** Microsoft's `@azure/identity`, unmodified, in processes of its own. */
@@ -19,6 +20,8 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
+/** No identity of a machine on the way to the developer's tools. */
+const nobodyElse = { AZURE_POD_IDENTITY_AUTHORITY_HOST: 'http://127.0.0.1:1' };
 const publicArm = 'https://management.azure.com/.default';
 
 interface Line {
@@ -135,6 +138,19 @@ describe('@azure/identity gets a token', { timeout: 120_000 }, () => {
     await expectGood(await getTokens(['managed', publicArm], virtualMachine), object.object_id);
     const [refused] = await getTokens(['managed', publicArm], { ...appService, IDENTITY_HEADER: 'wrong' });
     expect(refused?.error).toBeDefined();
+  });
+
+  test('through Azure CLI and Azure PowerShell, by themselves and as steps of DefaultAzureCredential', async () => {
+    const { appId, secret, object } = await anApplication(server, 'developer');
+    const { url, caFile } = server;
+    const tools = await signedInTools(server.dataDir, { url, caFile, appId, secret });
+    const onPath = (folder: string) => ({ PATH: `${folder}:/usr/bin:/bin`, ...nobodyElse });
+    await expectGood(await getTokens(['azure-cli', publicArm, own], onPath(tools.az)), object.object_id, 2);
+    await expectGood(await getTokens(['azure-powershell', publicArm, own], onPath(tools.pwsh)), object.object_id, 2);
+    await expectGood(await getTokens(['default', publicArm], onPath(tools.az)), object.object_id);
+    await expectGood(await getTokens(['default', publicArm], onPath(tools.pwsh)), object.object_id);
+    const [none] = await getTokens(['default', publicArm], onPath('/nowhere'));
+    expect(none?.error).toMatch(/Azure CLI could not be found.*Unable to execute PowerShell/s);
   });
 
   test('by a device code, and refreshes it for another resource without asking again', async () => {

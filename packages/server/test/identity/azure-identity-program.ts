@@ -1,4 +1,6 @@
 import {
+  AzureCliCredential,
+  AzurePowerShellCredential,
   DefaultAzureCredential,
   DeviceCodeCredential,
   EnvironmentCredential,
@@ -14,6 +16,8 @@ import {
 const makers: Readonly<Record<string, () => TokenCredential>> = {
   environment: () => new EnvironmentCredential(),
   default: () => new DefaultAzureCredential(),
+  'azure-cli': () => new AzureCliCredential(),
+  'azure-powershell': () => new AzurePowerShellCredential(),
   managed: () => new ManagedIdentityCredential(),
   device: () =>
     new DeviceCodeCredential({
