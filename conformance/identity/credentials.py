@@ -18,13 +18,16 @@ from azure.identity import (
     AzureCliCredential,
     AzurePowerShellCredential,
     CertificateCredential,
+    ClientAssertionCredential,
     ClientSecretCredential,
     DefaultAzureCredential,
     DeviceCodeCredential,
     EnvironmentCredential,
     InteractiveBrowserCredential,
     ManagedIdentityCredential,
+    OnBehalfOfCredential,
     UsernamePasswordCredential,
+    WorkloadIdentityCredential,
 )
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -212,6 +215,28 @@ def on_path(tool):
         PATH=f"{FACTS['tools'][tool]}{os.pathsep}/usr/bin{os.pathsep}/bin",
         AZURE_POD_IDENTITY_AUTHORITY_HOST="http://127.0.0.1:1",
     )
+
+
+@check("the token of a platform, whose issuer the application trusts")
+def _():
+    environment(AZURE_CLIENT_ID=APPLICATION["app_id"], AZURE_FEDERATED_TOKEN_FILE=FACTS["platform_token"])
+    expect_good(WorkloadIdentityCredential(), APPLICATION)
+    expect_good(DefaultAzureCredential(), APPLICATION)
+    read = pathlib.Path(FACTS["platform_token"]).read_text
+    expect_good(ClientAssertionCredential("adfs", APPLICATION["app_id"], read, authority=URL), APPLICATION)
+
+
+@check("an exchange on behalf of a user is refused with its number")
+def _():
+    credential = OnBehalfOfCredential(
+        "adfs", APPLICATION["app_id"], client_secret=APPLICATION["secret"], user_assertion="x", authority=URL
+    )
+    try:
+        credential.get_token(OWN)
+    except ClientAuthenticationError as error:
+        assert "AADSTS70003" in str(error), error
+    else:
+        raise AssertionError("an exchange was made")
 
 
 @check("Azure CLI, by itself and as a step of DefaultAzureCredential")

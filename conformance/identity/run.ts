@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createClient } from '@lazuli/client';
 import { createClientCertificate, createServer, identitySecretFile, parseSettings } from '@lazuli/server';
+import { startPlatformIssuer, workload } from '../../packages/server/test/identity/platform-issuer.ts';
 import { signedInTools } from '../../packages/server/test/identity/signed-in-tools.ts';
 import { startTlsFront } from '../../packages/server/test/identity/tls-front.ts';
 
@@ -42,7 +43,13 @@ const chromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/go
 const appId = object.app_id ?? '';
 const tools = await signedInTools(temporary, { url: front.url, caFile, appId, secret });
 
+const platform = await startPlatformIssuer();
+await directory.addFederatedCredential({ object: object.object_id, issuer: platform.issuer, subject: workload });
+const platformToken = join(temporary, 'platform-token');
+await writeFile(platformToken, await platform.token());
+
 const facts = {
+  platform_token: platformToken,
   tools,
   url: front.url,
   plain_url: plainUrl,
@@ -70,6 +77,7 @@ const status = await new Promise<number>((resolve) => {
   });
   child.on('close', (code) => resolve(code ?? 1));
 });
+await platform[Symbol.asyncDispose]();
 await front.close();
 await server.close();
 process.exitCode = status;

@@ -17,6 +17,12 @@ type DirectoryObject = Awaited<ReturnType<Directory['getDirectoryObject']>>['obj
 type Credential = Awaited<ReturnType<Directory['createSecret']>>['credential'];
 
 type Json = PlaceOptions & { readonly json?: true };
+type Federated = PlaceOptions & {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly audience?: string[];
+  readonly displayName?: string;
+};
 type Expiring = PlaceOptions & { readonly expiresIn?: string; readonly displayName?: string };
 
 export function describeAd(command: Command, surroundings: Surroundings): void {
@@ -197,11 +203,34 @@ export function describeAd(command: Command, surroundings: Surroundings): void {
     output.remark(`Certificate ${credential.credential_id} is good until ${moment(credential.expiry_time)}.`);
   });
 
+  const federated = noun('federated-credential', 'Issuers elsewhere whose tokens sign a service principal in');
+  subcommand(
+    federated,
+    'add <service-principal>',
+    'Let tokens of an issuer sign in: AZURE_FEDERATED_TOKEN_FILE, without a secret',
+  )
+    .requiredOption('--issuer <url>', "the token's issuer, to the letter")
+    .requiredOption('--subject <subject>', "the token's subject, to the letter")
+    .option('--audience <audience...>', 'what the token may be meant for (default: api://AzureADTokenExchange)')
+    .option('--display-name <name>', 'what it is for')
+    .action(async (object: string, options: Federated) => {
+      const { issuer, subject, audience, displayName } = options;
+      const input = {
+        ...{ object, issuer, subject },
+        ...(audience === undefined ? {} : { audiences: audience }),
+        ...(displayName === undefined ? {} : { display_name: displayName }),
+      };
+      const { credential } = await directory(options, (part) => part.addFederatedCredential(input));
+      output.remark(`Federated credential ${credential.credential_id} lets ${subject} of ${issuer} sign in.`);
+    });
+
   for (const [parent, kind] of [
     [secret, 'secret'],
     [cert, 'certificate'],
+    [federated, 'federated'],
   ] as const) {
-    subcommand(parent, 'list <service-principal>', `List the ${kind}s of a service principal`)
+    const name = kind === 'federated' ? 'federated credential' : kind;
+    subcommand(parent, 'list <service-principal>', `List the ${name}s of a service principal`)
       .option('--json', 'as JSON')
       .action(async (object: string, options: Json) => {
         const { credentials = [] } = await directory(options, (part) => part.listCredentials({ object }));
@@ -210,7 +239,7 @@ export function describeAd(command: Command, surroundings: Surroundings): void {
           options,
         );
       });
-    subcommand(parent, 'delete <credential-id>', `Delete a ${kind}; nobody signs in with it any more`).action(
+    subcommand(parent, 'delete <credential-id>', `Delete a ${name}; nobody signs in with it any more`).action(
       async (credentialId: string, options: PlaceOptions) => {
         await directory(options, (part) => part.deleteCredential({ credential_id: credentialId }));
         output.remark(`Credential ${credentialId} is deleted.`);
@@ -249,12 +278,12 @@ function objectTable(objects: readonly DirectoryObject[]): string {
 }
 
 function credentialTable(credentials: readonly Credential[]): string {
-  const rows = credentials.map(({ credential_id, kind, display_name, creation_time, expiry_time }) => [
+  const rows = credentials.map(({ credential_id, kind, display_name, issuer, subject, creation_time, expiry_time }) => [
     credential_id,
     kind,
     display_name,
     moment(creation_time),
-    moment(expiry_time),
+    kind === 'federated' ? `never; ${subject} of ${issuer}` : moment(expiry_time),
   ]);
   return formatTable([['CREDENTIAL', 'KIND', 'NAME', 'CREATED', 'EXPIRES'], ...rows]);
 }

@@ -16,7 +16,9 @@ async function getToken(resource: string): Promise<{ readonly token: string; rea
   });
   const answer = await new Promise<string>((resolve, reject) => {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-    request(tokenUrl, { method: 'POST', headers }, (response) => text(response).then(resolve, reject))
+    request(tokenUrl, { method: 'POST', headers }, (response) => {
+      text(response).then(resolve, reject);
+    })
       .on('error', reject)
       .end(form.toString());
   });
