@@ -15,14 +15,19 @@ import traceback
 import requests
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import (
+    AzureCliCredential,
+    AzurePowerShellCredential,
     CertificateCredential,
+    ClientAssertionCredential,
     ClientSecretCredential,
     DefaultAzureCredential,
     DeviceCodeCredential,
     EnvironmentCredential,
     InteractiveBrowserCredential,
     ManagedIdentityCredential,
+    OnBehalfOfCredential,
     UsernamePasswordCredential,
+    WorkloadIdentityCredential,
 )
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -202,6 +207,50 @@ def _():
 def _():
     os.environ.update(AZURE_POD_IDENTITY_AUTHORITY_HOST=PLAIN_URL)
     expect_good(ManagedIdentityCredential(), IDENTITY)
+
+
+def on_path(tool):
+    # No identity of a machine on the way to the developer's tools.
+    environment(
+        PATH=f"{FACTS['tools'][tool]}{os.pathsep}/usr/bin{os.pathsep}/bin",
+        AZURE_POD_IDENTITY_AUTHORITY_HOST="http://127.0.0.1:1",
+    )
+
+
+@check("the token of a platform, whose issuer the application trusts")
+def _():
+    environment(AZURE_CLIENT_ID=APPLICATION["app_id"], AZURE_FEDERATED_TOKEN_FILE=FACTS["platform_token"])
+    expect_good(WorkloadIdentityCredential(), APPLICATION)
+    expect_good(DefaultAzureCredential(), APPLICATION)
+    read = pathlib.Path(FACTS["platform_token"]).read_text
+    expect_good(ClientAssertionCredential("adfs", APPLICATION["app_id"], read, authority=URL), APPLICATION)
+
+
+@check("an exchange on behalf of a user is refused with its number")
+def _():
+    credential = OnBehalfOfCredential(
+        "adfs", APPLICATION["app_id"], client_secret=APPLICATION["secret"], user_assertion="x", authority=URL
+    )
+    try:
+        credential.get_token(OWN)
+    except ClientAuthenticationError as error:
+        assert "AADSTS70003" in str(error), error
+    else:
+        raise AssertionError("an exchange was made")
+
+
+@check("Azure CLI, by itself and as a step of DefaultAzureCredential")
+def _():
+    on_path("az")
+    expect_good(AzureCliCredential(), APPLICATION)
+    expect_good(DefaultAzureCredential(), APPLICATION)
+
+
+@check("Azure PowerShell, by itself and as a step of DefaultAzureCredential")
+def _():
+    on_path("pwsh")
+    expect_good(AzurePowerShellCredential(), APPLICATION)
+    expect_good(DefaultAzureCredential(), APPLICATION)
 
 
 def approve(verification_uri, user_code, _expires_on):

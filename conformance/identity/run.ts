@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createClient } from '@lazuli/client';
 import { createClientCertificate, createServer, identitySecretFile, parseSettings } from '@lazuli/server';
+import { startPlatformIssuer, workload } from '../../packages/server/test/identity/platform-issuer.ts';
+import { signedInTools } from '../../packages/server/test/identity/signed-in-tools.ts';
 import { startTlsFront } from '../../packages/server/test/identity/tls-front.ts';
 
 /** A server behind TLS, and everybody whom `credentials.py` signs in as. */
@@ -38,10 +40,20 @@ await writeFile(browser, `#!/bin/sh\n'${process.execPath}' '${signIn}' "$1" >'${
 await chmod(browser, 0o700);
 const chromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 
+const appId = object.app_id ?? '';
+const tools = await signedInTools(temporary, { url: front.url, caFile, appId, secret });
+
+const platform = await startPlatformIssuer();
+await directory.addFederatedCredential({ object: object.object_id, issuer: platform.issuer, subject: workload });
+const platformToken = join(temporary, 'platform-token');
+await writeFile(platformToken, await platform.token());
+
 const facts = {
+  platform_token: platformToken,
+  tools,
   url: front.url,
   plain_url: plainUrl,
-  application: { object_id: object.object_id, app_id: object.app_id, secret, certificate: certificateFile },
+  application: { object_id: object.object_id, app_id: appId, secret, certificate: certificateFile },
   user: { object_id: user.object.object_id, user_name: 'ann@example.org', password: user.password },
   identity: {
     object_id: identity.object.object_id,
@@ -65,6 +77,7 @@ const status = await new Promise<number>((resolve) => {
   });
   child.on('close', (code) => resolve(code ?? 1));
 });
+await platform[Symbol.asyncDispose]();
 await front.close();
 await server.close();
 process.exitCode = status;

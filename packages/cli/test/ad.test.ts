@@ -36,6 +36,11 @@ describe('lazuli ad', () => {
     expect(pem).toContain('-----BEGIN PRIVATE KEY-----');
     expect(new X509Certificate(pem.slice(pem.indexOf('-----BEGIN CERT'))).subject).toBe('CN=ci');
     expect(await online('cert', 'add', 'ci', 'ci.pem')).toMatchObject({ status: 0 });
+    const speaker = ['--issuer', 'https://token.example.org', '--subject', 'repo:lab/train:ref:refs/heads/main'];
+    expect(await online('federated-credential', 'add', 'ci', ...speaker)).toMatchObject({ status: 0 });
+    expect(JSON.parse((await online('federated-credential', 'list', 'ci')).stdout)).toMatchObject([
+      { kind: 'federated', issuer: 'https://token.example.org', subject: 'repo:lab/train:ref:refs/heads/main' },
+    ]);
     expect((await online('secret', 'list', 'ci')).stdout).toMatch(/secret +nightly/);
     const certificates = JSON.parse((await online('cert', 'list', 'ci', '--json')).stdout) as {
       credential_id: string;

@@ -26,9 +26,15 @@ export type DirectoryObject = Static<typeof DirectoryObject>;
 
 export const DirectoryCredential = Type.Object({
   credential_id: Text(),
-  kind: Type.Unsafe<'secret' | 'certificate'>({ type: 'string', enum: ['secret', 'certificate'] }),
+  kind: Type.Unsafe<'secret' | 'certificate' | 'federated'>({
+    type: 'string',
+    enum: ['secret', 'certificate', 'federated'],
+  }),
   display_name: Text(),
   thumbprint: Type.Optional(Text({ description: 'certificates: SHA-256, hex' })),
+  issuer: Type.Optional(Text({ description: 'federated: whose tokens sign in' })),
+  subject: Type.Optional(Text()),
+  audiences: Type.Optional(List(Text())),
   creation_time: Int64(),
   expiry_time: Int64(),
 });
@@ -164,8 +170,24 @@ export const directory = {
     input: Type.Object({ object: Text(), certificate: Text(), display_name: Type.Optional(Text()) }),
     output: Type.Object({ credential: DirectoryCredential }),
   }),
+  addFederatedCredential: endpoint({
+    summary:
+      'Let a service principal sign in with the tokens of an issuer elsewhere, under one subject; they are meant for api://AzureADTokenExchange where no audience is given.',
+    method: 'POST',
+    path: '/api/lazuli/1.0/directory/federated-credentials/add',
+    ...writing,
+    input: Type.Object({
+      object: Text(),
+      issuer: Text(),
+      subject: Text(),
+      audiences: Type.Optional(List(Text())),
+      display_name: Type.Optional(Text()),
+    }),
+    output: Type.Object({ credential: DirectoryCredential }),
+  }),
   listCredentials: endpoint({
-    summary: 'List the secrets and certificates of a service principal, without the secrets themselves.',
+    summary:
+      'List the secrets, certificates and federated credentials of a service principal, without the secrets themselves.',
     method: 'GET',
     path: '/api/lazuli/1.0/directory/credentials',
     ...reading,
@@ -173,7 +195,7 @@ export const directory = {
     output: Type.Object({ credentials: Type.Optional(List(DirectoryCredential)) }),
   }),
   deleteCredential: endpoint({
-    summary: 'Delete a secret or certificate; nobody signs in with it any more.',
+    summary: 'Delete a secret, certificate or federated credential; nobody signs in with it any more.',
     method: 'POST',
     path: '/api/lazuli/1.0/directory/credentials/delete',
     ...deleting,

@@ -38,7 +38,10 @@ export interface CallersOptions {
 
 export async function openCallers(options: CallersOptions): Promise<Callers> {
   const { engine, settings, now, logger, secrets, authorityUrl } = options;
-  const authority = await openAuthority({ ...settings, engine, now, url: authorityUrl });
+  /** A failure to fetch an issuer's keys is worth a warning: its users cannot sign in. */
+  const onKeyFailure = (issuer: string, err: unknown): void =>
+    logger.warn({ issuer, err }, "an issuer's keys cannot be fetched");
+  const authority = await openAuthority({ ...settings, engine, now, url: authorityUrl, onKeyFailure });
   const { tenant } = authority;
   const revival = createRevival({
     engine,
@@ -64,7 +67,7 @@ export async function openCallers(options: CallersOptions): Promise<Callers> {
     engine,
     now,
     verify: createTokenVerifier({
-      issuers: [authority.issuer, ...foreignIssuers(settings, now, logger)],
+      issuers: [authority.issuer, ...foreignIssuers(settings, now, onKeyFailure)],
       audiences: authority.audiences,
       now,
     }),
@@ -95,14 +98,17 @@ export async function newKey(): Promise<string> {
   return randomBytes(32).toString('base64url');
 }
 
-/** A first failure to fetch an issuer's keys is worth a warning: its users cannot sign in. */
-function foreignIssuers({ oidcIssuers }: Settings, now: () => number, logger: Logger): Issuer[] {
+function foreignIssuers(
+  { oidcIssuers }: Settings,
+  now: () => number,
+  onKeyFailure: (issuer: string, error: unknown) => void,
+): Issuer[] {
   return oidcIssuers.map((issuer) =>
     createForeignIssuer({
       issuer,
       now,
       fetch,
-      onFailure: (err) => logger.warn({ issuer, err }, "an issuer's keys cannot be fetched"),
+      onFailure: (error) => onKeyFailure(issuer, error),
     }),
   );
 }

@@ -56,6 +56,7 @@ import { version } from './version.ts';
 import { openWorkspaceDirectory } from './workspaces/workspace-directory.ts';
 import { workspaceHandlers } from './workspaces/workspace-handlers.ts';
 import { createWorkspaceLifecycle } from './workspaces/workspace-lifecycle.ts';
+import { listPrivateRegions } from './workspaces/workspace-store.ts';
 
 export interface Server extends AsyncDisposable {
   /** The app as a function of requests: tests call it without a socket. */
@@ -244,8 +245,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
       authority: callers.authority,
       transfers,
       blobs: createBlobTransfers({
-        ...places,
-        transfers,
+        ...artifactRoom,
         capabilities,
         staging: createBlockStaging(store, now),
         revival: callers.revival,
@@ -253,7 +253,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
         catchUp,
         findWorkspace: (guid) => directory.byGuid(guid),
       }),
-      showLocations: (body, caller) => showLocations(body, caller, origin()),
+      showLocations: (body, caller) => showLocations(body, caller, { places, origin }),
       authenticator,
       workspaces: directory,
       decider,
@@ -297,10 +297,20 @@ export async function createServer(settings: Settings, options: ServerOptions = 
 
     /** Certificates are made here and not before: a server that nobody connects to needs none. */
     async function listenWithTls(): Promise<void> {
-      certificates = await openCertificates(settings, secrets, now);
-      secure = listenerFor(certificates.current);
-      await secure.listen(settings.host, settings.tlsPort);
-      const stopRefreshing = keepFresh(certificates, secure, logger);
+      const regions = (): Promise<string[]> => listPrivateRegions(engine.db);
+      const opened = await openCertificates(settings, { keep: secrets, now, regions });
+      certificates = opened;
+      const listener = listenerFor({
+        current: opened.current,
+        async forName(name) {
+          if (!opened.isNewName(name) || !(await opened.refresh())) return undefined;
+          listener.use(opened.current);
+          return opened.current;
+        },
+      });
+      secure = listener;
+      await listener.listen(settings.host, settings.tlsPort);
+      const stopRefreshing = keepFresh(opened, listener, logger);
       app.server.once('close', stopRefreshing);
     }
     return {

@@ -34,7 +34,18 @@ export interface VerifiedToken {
 }
 
 /** Signatures with a key that others may know, and nothing that a shared secret could make. */
-const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
+export const signatureAlgorithms = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+];
 /** Clocks differ. */
 const skewSeconds = 60;
 
@@ -73,7 +84,7 @@ function readClaimed(token: string): { keyId: string; issuer: string } {
   try {
     const { alg, kid } = decodeProtectedHeader(token);
     const { iss } = decodeJwt(token);
-    if (typeof alg !== 'string' || !algorithms.includes(alg)) {
+    if (typeof alg !== 'string' || !signatureAlgorithms.includes(alg)) {
       throw new RefusedToken('invalid', `its algorithm is ${printable(String(alg))}`);
     }
     if (typeof kid !== 'string' || typeof iss !== 'string') {
@@ -89,7 +100,7 @@ function readClaimed(token: string): { keyId: string; issuer: string } {
 async function verify(token: string, key: VerificationKey, issuer: string, time: number): Promise<JWTPayload> {
   try {
     const { payload } = await jwtVerify(token, key, {
-      algorithms,
+      algorithms: signatureAlgorithms,
       issuer,
       clockTolerance: skewSeconds,
       currentDate: new Date(time),

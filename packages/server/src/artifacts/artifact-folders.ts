@@ -36,31 +36,51 @@ export function workspaceFolder({ store }: ArtifactPlaces, workspace: WorkspaceR
   return store.within(folder);
 }
 
+/** Where an artifact URI leads to: below the proxy, in a root, or to where the server does not go. */
+type Reached =
+  | { readonly kind: 'proxied'; readonly folder: ArtifactPath }
+  | { readonly kind: 'root'; readonly root: ArtifactRoot; readonly folder: ArtifactPath };
+
+function reach({ roots }: ArtifactPlaces, workspace: WorkspaceRef, uri: string): Reached | undefined {
+  const location = describeLocation(uri);
+  if (location.kind === 'proxied') return { kind: 'proxied', folder: location.path };
+  for (const root of roots) {
+    const folder = pathBelow(root.place, uri);
+    if (folder !== undefined && isOwn(folder, workspace)) return { kind: 'root', root, folder };
+  }
+  return undefined;
+}
+
+/** The path of an artifact URI in the store that it lies in; undefined where the server cannot reach it. */
+export function pathOfUri(places: ArtifactPlaces, workspace: WorkspaceRef, uri: string): ArtifactPath | undefined {
+  return reach(places, workspace, uri)?.folder;
+}
+
 /** The folder that an artifact URI of a workspace's run stands for, where the server can reach it. */
 export async function folderOfUri(
   places: ArtifactPlaces,
   workspace: WorkspaceRef,
   uri: string,
 ): Promise<ArtifactFolder> {
-  const location = describeLocation(uri);
-  if (location.kind === 'proxied') {
+  const reached = reach(places, workspace, uri);
+  if (reached?.kind === 'proxied') {
     const files = workspaceFolder(places, workspace);
-    return { files, folder: location.path, direct: directOf(places, files), writable: async () => files };
+    return { files, folder: reached.folder, direct: directOf(places, files), writable: async () => files };
   }
-  for (const root of places.roots) {
-    const folder = pathBelow(root.place, uri);
-    if (folder === undefined || !isOwn(folder, workspace)) continue;
+  if (reached !== undefined) {
+    const { root, folder } = reached;
     const files = await root.read();
     return { files, folder, direct: directOf(places, files), writable: () => root.write() };
   }
-  if (location.kind === 'local') {
-    throw invalidParameter(
-      'The artifacts of this run lie in a local folder outside of the configured artifact roots, which the server does not read.',
+  const location = describeLocation(uri);
+  if (location.kind === 'remote') {
+    throw new MlflowError(
+      'NOT_IMPLEMENTED',
+      `The server does not read artifacts in '${location.scheme}:' locations outside of the configured artifact roots; clients reach them directly.`,
     );
   }
-  throw new MlflowError(
-    'NOT_IMPLEMENTED',
-    `The server does not read artifacts in '${location.scheme}:' locations outside of the configured artifact roots; clients reach them directly.`,
+  throw invalidParameter(
+    'The artifacts of this run lie in a local folder outside of the configured artifact roots, which the server does not read.',
   );
 }
 
@@ -87,19 +107,15 @@ export async function removeFolder(
   workspace: WorkspaceRef,
   uri: string,
 ): Promise<'removed' | 'elsewhere'> {
-  const location = describeLocation(uri);
-  if (location.kind === 'proxied') {
-    if (location.path === rootPath) return 'elsewhere';
-    await workspaceFolder(places, workspace).remove(location.path);
+  const reached = reach(places, workspace, uri);
+  if (reached === undefined || reached.folder === rootPath) return 'elsewhere';
+  if (reached.kind === 'proxied') {
+    await workspaceFolder(places, workspace).remove(reached.folder);
     return 'removed';
   }
-  for (const root of places.roots) {
-    const folder = pathBelow(root.place, uri);
-    // The folder that holds those of all runs of the workspace is nobody's alone.
-    if (folder === undefined || !isOwn(folder, workspace) || segmentsOf(folder).at(-1) === workspace.guid) continue;
-    const store = await root.write();
-    await store.remove(folder);
-    return 'removed';
-  }
-  return 'elsewhere';
+  // The folder that holds those of all runs of the workspace is nobody's alone.
+  if (segmentsOf(reached.folder).at(-1) === workspace.guid) return 'elsewhere';
+  const store = await reached.root.write();
+  await store.remove(reached.folder);
+  return 'removed';
 }

@@ -46,7 +46,7 @@ export function artifactTransfers(room: ArtifactRoom): ArtifactTransfers {
     const below = folderPath(path);
     const { artifact_uri } = await find();
     const { files, folder } = await folderOfUri(room, workspace, artifact_uri);
-    return await download(files, joinPaths(folder, below), path, wanted);
+    return await download(files, joinPaths(folder, below), { named: path, wanted });
   };
   const archiveAt = async (
     workspace: WorkspaceRef,
@@ -61,7 +61,7 @@ export function artifactTransfers(room: ArtifactRoom): ArtifactTransfers {
   const downloads: ArtifactTransfers['downloads'] = {
     async downloadArtifact({ workspace }, { artifact_path: path = '' }, wanted) {
       const file = path === '' ? rootPath : folderPath(path);
-      return await download(workspaceFolder(room, workspace), file, path, wanted);
+      return await download(workspaceFolder(room, workspace), file, { named: path, wanted });
     },
 
     async downloadRunFile({ workspace }, { run_id, run_uuid, path }, wanted) {
@@ -127,11 +127,11 @@ function noData(): MlflowError {
   return invalidParameter('Request must specify data.');
 }
 
-async function download(
+/** Opens a file for what is wanted of it; errors call it as its caller did. */
+export async function download(
   files: ReadableArtifacts,
   path: ArtifactPath,
-  named: string,
-  wanted: Wanted,
+  { named, wanted }: { readonly named: string; readonly wanted: Wanted },
 ): Promise<Download> {
   const file = path === rootPath ? undefined : await files.open(path);
   if (file === undefined) {

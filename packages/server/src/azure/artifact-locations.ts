@@ -1,8 +1,9 @@
 import type { Caller, WorkspaceRef } from '../access/caller.ts';
 import { workspaceScope } from '../access/scope.ts';
-import { describeLocation } from '../artifact-store/artifact-location.ts';
+import { splitUri } from '../artifact-store/artifact-location.ts';
 import { segmentsOf, type ArtifactPath } from '../artifact-store/artifact-path.ts';
 import { localUpload, wholeWorkspace, type OwnedPath } from '../artifact-store/azureml-location.ts';
+import { pathOfUri, type ArtifactPlaces } from '../artifacts/artifact-folders.ts';
 
 /**
  * Where artifacts lie, as clients of `azureml://` are told. In the database a location stays what it is, so that MLflow's
@@ -10,25 +11,32 @@ import { localUpload, wholeWorkspace, type OwnedPath } from '../artifact-store/a
  *
  * - What belongs to a run or a logged model has the run's form, `azureml://{host}/mlflow/v2.0{scope}/experiments/{experiment}/runs/{id}/artifacts`.
  *   *Azure's plugin mixes folders up in locations of any other form as soon as they have a path at their end.*
- * - Everything else behind this server has the local form, `azureml://artifacts/{origin}/{container}/{path}`.
+ * - Everything else behind the proxy has the local form, `azureml://artifacts/{origin}/{container}/{path}`.
+ * - What the server cannot reach stays as it is: clients go there themselves.
  */
 const ownerId = /^(?:[0-9a-f]{32}|(?:m|tr)-[0-9a-f]{32})$/;
 
+export interface Shower {
+  readonly places: ArtifactPlaces;
+  /** Where clients reach this server by https. */
+  readonly origin: () => string;
+}
+
 /** Puts Azure's form in the place of each location in the text of an answer. */
-export function showLocations(body: string | Uint8Array, { workspace }: Caller, origin: string): string | Uint8Array {
+export function showLocations(body: string | Uint8Array, { workspace }: Caller, shower: Shower): string | Uint8Array {
   const text = typeof body === 'string' ? body : Buffer.from(body).toString('utf8');
-  if (!text.includes('"artifact_uri":"mlflow-artifacts:')) return body;
+  if (!text.includes('"artifact_uri":"')) return body;
   let experimentId = '-';
   // In an object, the experiment's id goes before the location. A quote in somebody's text has a backslash before it, so
   // no text can look like a field.
   return text.replace(
-    /"experiment_id":"(\d+)"|"artifact_uri":("mlflow-artifacts:(?:[^"\\]|\\.)*")/g,
+    /"experiment_id":"(\d+)"|"artifact_uri":("(?:[^"\\]|\\.)*")/g,
     (whole, id: string | undefined, location: string | undefined) => {
       if (location === undefined) {
         experimentId = id ?? experimentId;
         return whole;
       }
-      const shown = azureLocation(JSON.parse(location) as string, { workspace, origin, experimentId });
+      const shown = azureLocation(JSON.parse(location) as string, { workspace, experimentId }, shower);
       return `"artifact_uri":${JSON.stringify(shown)}`;
     },
   );
@@ -36,17 +44,18 @@ export function showLocations(body: string | Uint8Array, { workspace }: Caller, 
 
 interface Surroundings {
   readonly workspace: WorkspaceRef;
-  readonly origin: string;
   readonly experimentId: string;
 }
 
-/** The form for Azure of a location behind this server; any other stays as it is. */
-export function azureLocation(uri: string, { workspace, origin, experimentId }: Surroundings): string {
-  const location = describeLocation(uri);
-  if (location.kind !== 'proxied') return uri;
-  const owned = ownedPath(location.path);
-  if (owned === undefined) return `azureml://artifacts/${localName(location.path)}`;
-  const host = origin.replace(/^https?:\/\//, '');
+function azureLocation(uri: string, { workspace, experimentId }: Surroundings, { places, origin }: Shower): string {
+  const path = pathOfUri(places, workspace, uri);
+  if (path === undefined) return uri;
+  const owned = ownedPath(path);
+  if (owned === undefined) {
+    const isProxied = splitUri(uri).scheme === 'mlflow-artifacts';
+    return isProxied ? `azureml://artifacts/${localName(path)}` : uri;
+  }
+  const host = origin().replace(/^https?:\/\//, '');
   const below = owned.path === '' ? '' : `/${owned.path}`;
   return `azureml://${host}/mlflow/v2.0${workspaceScope(workspace)}/experiments/${experimentId}/runs/${owned.ownerId}/artifacts${below}`;
 }

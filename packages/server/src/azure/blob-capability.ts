@@ -12,7 +12,7 @@ import { readActingFor, writeActingFor, type ActingFor } from '../access/acting-
  */
 export interface BlobPlace {
   readonly workspaceGuid: string;
-  /** From the workspace's folder on. */
+  /** Origin and container of what has the file, and where it lies in that. */
   readonly path: string;
 }
 

@@ -2,11 +2,11 @@ import { blobTransfers, invalidParameter, MlflowError } from '@lazuli/contract';
 import type { Revival } from '../access/acting-for.ts';
 import type { Caller, WorkspaceRef } from '../access/caller.ts';
 import type { Actions, Decider } from '../access/decide.ts';
-import { filePath } from '../artifact-store/artifact-path.ts';
-import { workspaceFolder, type ArtifactPlaces } from '../artifacts/artifact-folders.ts';
-import type { ArtifactTransfers } from '../artifacts/artifact-transfers.ts';
+import { filePath, joinPaths, type ArtifactPath } from '../artifact-store/artifact-path.ts';
+import { download } from '../artifacts/artifact-transfers.ts';
 import type { Download, Wanted } from '../artifacts/download.ts';
 import { wholeBody, type UploadBody } from '../artifacts/upload-body.ts';
+import { holderOf, type ArtifactHolder, type HolderRoom } from './artifact-holders.ts';
 import type { BlobCapabilities, BlobCapability, BlobPermission } from './blob-capability.ts';
 import type { BlockStaging } from './block-staging.ts';
 
@@ -30,8 +30,7 @@ export interface BlobRequest {
   readonly admitted: (caller: Caller) => void;
 }
 
-export interface BlobRoom extends ArtifactPlaces {
-  readonly transfers: ArtifactTransfers;
+export interface BlobRoom extends HolderRoom {
   readonly capabilities: BlobCapabilities;
   readonly staging: BlockStaging;
   readonly revival: Revival;
@@ -58,15 +57,24 @@ export function createBlobTransfers(room: BlobRoom): BlobTransfers {
   const toRead = (request: BlobRequest) => admit(request, 'r', blobTransfers.download.actions);
   const toWrite = (request: BlobRequest) => admit(request, 'cw', blobTransfers.upload.actions);
 
+  /** The signature has been checked, so this is what the server wrote. */
+  async function fileOf({ workspace }: Caller, { path }: BlobRequest): Promise<[ArtifactHolder, ArtifactPath]> {
+    const [origin = '', container = '', ...rest] = path.split('/');
+    const holder = await holderOf(room, workspace, { origin, container });
+    return [holder, joinPaths(holder.folder, filePath(rest.join('/')))];
+  }
+
   return {
     async get(request, wanted) {
       const { caller } = await toRead(request);
-      return await room.transfers.downloads.downloadArtifact(caller, { artifact_path: request.path }, wanted);
+      const [{ files }, path] = await fileOf(caller, request);
+      return await download(files, path, { named: request.path, wanted });
     },
 
     async put(request, body) {
       const { caller } = await toWrite(request);
-      await room.transfers.uploads.uploadArtifact(caller, { artifact_path: request.path }, body);
+      const [holder, path] = await fileOf(caller, request);
+      await (await holder.writable()).put(path, wholeBody(body), body.length);
     },
 
     async putBlock(request, blockId, body) {
@@ -77,8 +85,8 @@ export function createBlobTransfers(room: BlobRoom): BlobTransfers {
 
     async putBlockList(request, xml) {
       const { caller, capability } = await toWrite(request);
-      const target = { store: workspaceFolder(room, caller.workspace), path: filePath(request.path) };
-      await room.staging.commit(capability, blockIdsOf(xml), target);
+      const [holder, path] = await fileOf(caller, request);
+      await room.staging.commit(capability, blockIdsOf(xml), { store: await holder.writable(), path });
     },
   };
 }

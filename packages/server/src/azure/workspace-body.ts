@@ -1,4 +1,5 @@
 import { workspaceScope, type WorkspacePlace } from '../access/scope.ts';
+import { isLoopback } from '../settings/loopback.ts';
 import type { WorkspaceRow } from '../workspaces/workspace-store.ts';
 
 /** Workspaces and registries as Azure's clients see them. */
@@ -30,7 +31,11 @@ export function trackingUri(row: WorkspaceRow, origin: string): string {
 /** *Azure: with a private link the host carries the workspace's id.* */
 function hostOf(row: WorkspaceRow, origin: string): string {
   const host = origin.replace(/^https?:\/\//, '');
-  return row.private_link === 1 ? `${row.guid}.workspace.${row.region}.api.${host}` : host;
+  if (row.private_link !== 1) return host;
+  // Nothing lies below an address; the machine's own has a name.
+  const { hostname, port } = new URL(origin);
+  const named = isLoopback(hostname.replace(/^\[|\]$/g, '')) ? `localhost${port && `:${port}`}` : host;
+  return `${row.guid}.workspace.${row.region}.api.${named}`;
 }
 
 export function workspaceBody(row: WorkspaceRow, { origin, tenantId }: Surroundings) {

@@ -495,4 +495,9 @@ export const migrations: readonly Migration[] = [
       `create index jobs_by_workspace on jobs (workspace_id)`,
     ],
   },
+  {
+    version: 9,
+    name: 'federated credentials',
+    statements: ({ text }) => [`alter table directory_credentials add column federation ${text}`],
+  },
 ];

@@ -418,7 +418,7 @@ export interface DirectoryMemberTable {
 export interface DirectoryCredentialTable {
   credential_id: string;
   object_id: string;
-  kind: 'secret' | 'certificate';
+  kind: 'secret' | 'certificate' | 'federated';
   display_name: string;
   /** SHA-256 of a secret, hex: it has 256 random bits. */
   secret_hash: string | null;
@@ -426,6 +426,8 @@ export interface DirectoryCredentialTable {
   certificate: string | null;
   /** SHA-256 of the certificate, hex. */
   thumbprint: string | null;
+  /** JSON: whose tokens sign in, under which subject and audiences. */
+  federation: string | null;
   creation_time: number;
   expiry_time: number;
 }

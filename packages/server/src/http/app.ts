@@ -40,7 +40,7 @@ import { takeJsonText } from './json-text.ts';
 import { probeRoutes } from './probe-routes.ts';
 import { createRequestIds } from './request-id.ts';
 import { logRequest } from './request-log.ts';
-import { createTlsListener, type Credentials, type TlsListener } from './tls-listener.ts';
+import { createTlsListener, type ListenerCredentials, type TlsListener } from './tls-listener.ts';
 import type { WelcomePage } from './welcome-page.ts';
 
 /** What a server answers with, handed over by the composition: this room imports no store. */
@@ -86,7 +86,7 @@ const nodeOptions = {
 export interface App {
   readonly app: FastifyInstance;
   /** A listener for HTTPS in front of the same app, which closes with it. */
-  readonly listenerFor: (credentials: Credentials) => TlsListener;
+  readonly listenerFor: (credentials: ListenerCredentials) => TlsListener;
 }
 
 export async function createApp(parts: AppParts): Promise<App> {

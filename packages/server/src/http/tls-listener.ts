@@ -1,5 +1,6 @@
 import { createServer, type Server as TlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import type { Connections } from './connections.ts';
 
@@ -17,6 +18,13 @@ export interface TlsListener {
   close(): Promise<void>;
 }
 
+/** What the listener answers with. */
+export interface ListenerCredentials {
+  readonly current: Credentials;
+  /** Other credentials, which the name of a client's choice needs; undefined where the current ones will do. */
+  readonly forName: (name: string) => Promise<Credentials | undefined>;
+}
+
 export interface Credentials {
   /** PEM. */
   readonly certificate: string;
@@ -28,7 +36,7 @@ const handshakeMs = 10_000;
 export function createTlsListener(
   app: FastifyInstance,
   connections: Connections,
-  { certificate, key }: Credentials,
+  { current: { certificate, key }, forName }: ListenerCredentials,
   { connectionTimeout, ...options }: ServerOptions & { readonly connectionTimeout: number },
 ): TlsListener {
   const server: TlsServer = createServer({
@@ -37,6 +45,16 @@ export function createTlsListener(
     key,
     minVersion: 'TLSv1.2',
     handshakeTimeout: handshakeMs,
+    SNICallback(name, done) {
+      forName(name).then(
+        (other) =>
+          done(null, other && createSecureContext({ cert: other.certificate, key: other.key, minVersion: 'TLSv1.2' })),
+        (error: unknown) => {
+          app.log.warn({ err: error, name }, 'no certificate could be made for a name');
+          done(null);
+        },
+      );
+    },
   });
   server.setTimeout(connectionTimeout);
   // *A client that has said all it wants to say still gets its answer*, as over HTTP.

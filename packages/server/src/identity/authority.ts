@@ -1,6 +1,7 @@
 import type { Audiences } from '../access/audiences.ts';
 import type { Engine } from '../database/engine.ts';
 import type { TenantRow } from './directory-store.ts';
+import type { IssuerKeys } from './federated-assertion.ts';
 import { OAuthError } from './oauth-error.ts';
 import type { SigningKeys } from './signing-keys.ts';
 import { isTenant } from './tenant.ts';
@@ -15,6 +16,8 @@ export interface AuthorityParts {
   readonly tenant: TenantRow;
   readonly keys: SigningKeys;
   readonly audiences: Audiences;
+  /** Of the issuers that federated credentials name. */
+  readonly issuerKeys: IssuerKeys;
   /** Where clients find this server, without a slash at its end. */
   readonly url: () => string;
 }

@@ -3,6 +3,7 @@ import { decodeProtectedHeader, errors, jwtVerify } from 'jose';
 import { hashSecret } from '../access/token-secret.ts';
 import type { AuthorityParts, AuthorityRequest } from './authority.ts';
 import { listCredentials, type CredentialRow, type ObjectRow } from './directory-store.ts';
+import { checkFederatedAssertion, federatedIssuer, type Federation } from './federated-assertion.ts';
 import type { Fields } from './fields.ts';
 import { findGrant, hashGrant, insertGrant, removeExpiredGrants } from './grant-store.ts';
 import { findApplicationRow } from './identities.ts';
@@ -70,7 +71,14 @@ export async function authenticateClient(
   const credentials =
     objectId === undefined ? [] : await authority.engine.snapshot((db) => listCredentials(db, objectId));
   if (assertion !== undefined) {
-    await checkAssertion(authority, { client, credentials, assertion, fields });
+    requireAssertionType(fields);
+    const federations = credentials.flatMap(federationOf);
+    const issuer = federatedIssuer(assertion, federations);
+    if (issuer === undefined) await checkAssertion(authority, { client, credentials, assertion, fields });
+    else {
+      const keys = authority.issuerKeys(issuer);
+      await checkFederatedAssertion(assertion, issuer, { federations, keys, now: authority.now });
+    }
     return { client, proof: 'certificate' };
   }
   const secret = fields.get('client_secret') ?? basic?.secret;
@@ -109,6 +117,15 @@ const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const skewSeconds = 300;
 const longestAssertionMs = 24 * 3_600_000;
 
+function requireAssertionType(fields: Fields): void {
+  if (fields.require('client_assertion_type') === assertionType) return;
+  throw new OAuthError('bad_assertion', `The client assertion type must be ${assertionType}.`);
+}
+
+function federationOf({ federation }: CredentialRow): Federation[] {
+  return federation === null ? [] : [JSON.parse(federation) as Federation];
+}
+
 /**
  * *RFC 7523*, as Microsoft's libraries fill it in: the header names the certificate by its thumbprint (`x5t` of SHA-1,
  * `x5t#S256`), with or without padding. What else the header carries (`x5c`, `jku`, `jwk`) decides nothing: the key is the
@@ -124,9 +141,6 @@ async function checkAssertion(
   },
 ): Promise<void> {
   const { client, credentials, assertion, fields } = given;
-  if (fields.require('client_assertion_type') !== assertionType) {
-    throw new OAuthError('bad_assertion', `The client assertion type must be ${assertionType}.`);
-  }
   const time = authority.now();
   const certificate = certificateOf(assertion, credentials, time);
   const { payload } = await jwtVerify(assertion, certificate.publicKey, {

@@ -29,6 +29,7 @@ import {
   type ObjectRow,
   type TenantRow,
 } from './directory-store.ts';
+import { readFederation } from './federated-assertion.ts';
 import { removeGrantsOf } from './grant-store.ts';
 import { hashPassword, inventPassword } from './password.ts';
 import { checkRedirectUri } from './redirect-uri.ts';
@@ -216,6 +217,18 @@ export function directoryHandlers({ engine, now, tenant, authenticator }: Direct
       return { credential: shownCredential(row) };
     },
 
+    async addFederatedCredential(input) {
+      const federation = readFederation(input);
+      const row: CredentialRow = {
+        ...credential('federated', input.display_name, now()),
+        federation: JSON.stringify(federation),
+        // It has no end of its own.
+        expiry_time: lastMoment,
+      };
+      await addCredential(input.object, row);
+      return { credential: shownCredential(row) };
+    },
+
     async listCredentials({ object }) {
       const rows = await engine.snapshot(async (db) => {
         const { object_id } = await getNamed(db, object, ['ServicePrincipal']);
@@ -242,6 +255,7 @@ export function directoryHandlers({ engine, now, tenant, authenticator }: Direct
       secret_hash: null,
       certificate: null,
       thumbprint: null,
+      federation: null,
       creation_time: time,
       expiry_time: 0,
     };
@@ -354,12 +368,15 @@ function shown(row: ObjectRow): DirectoryObject {
 }
 
 function shownCredential(row: CredentialRow): DirectoryCredential {
-  const { credential_id, kind, display_name, thumbprint, creation_time, expiry_time } = row;
+  const { credential_id, kind, display_name, thumbprint, federation, creation_time, expiry_time } = row;
   return {
     credential_id,
     kind,
     display_name,
     ...(thumbprint === null ? {} : { thumbprint }),
+    ...(federation === null
+      ? {}
+      : (JSON.parse(federation) as Pick<DirectoryCredential, 'issuer' | 'subject' | 'audiences'>)),
     creation_time,
     expiry_time,
   };

@@ -14,6 +14,8 @@ const refusals = {
   expired_secret: [7000222, 'invalid_client', 401],
   missing_secret: [7000218, 'invalid_client', 401],
   bad_assertion: [700027, 'invalid_client', 401],
+  unknown_audience: [700212, 'invalid_client', 401],
+  unknown_subject: [700213, 'invalid_client', 401],
   unsupported_grant: [70003, 'unsupported_grant_type', 400],
   bad_scope: [70011, 'invalid_scope', 400],
   unknown_resource: [500011, 'invalid_resource', 400],

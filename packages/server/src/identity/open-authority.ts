@@ -5,6 +5,7 @@ import type { Engine } from '../database/engine.ts';
 import { authorityEndpoints, type AuthorityEndpoints } from './authority-endpoints.ts';
 import type { AuthorityParts } from './authority.ts';
 import type { TenantRow } from './directory-store.ts';
+import { createIssuerKeys } from './federated-assertion.ts';
 import { inventIdentitySecret } from './managed-identity.ts';
 import { ownIssuer } from './own-issuer.ts';
 import { openSealedBox, type SealedBox } from './sealed-box.ts';
@@ -28,6 +29,8 @@ export interface AuthorityOptions {
   readonly encryptionKeyFile: string;
   readonly tokenAudiences: readonly string[];
   readonly imds: 'on' | 'off';
+  /** Where the keys of an issuer elsewhere cannot be fetched. */
+  readonly onKeyFailure: (issuer: string, error: unknown) => void;
 }
 
 /** The file that holds what a program shows to get a token of the managed identity. */
@@ -42,7 +45,8 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
   let box: Promise<SealedBox> | undefined;
   const keys = createSigningKeys({ engine, now, box: () => (box ??= openSealedBox(options.encryptionKeyFile)) });
   const audiences = createAudiences(url, options.tokenAudiences);
-  const parts: AuthorityParts = { engine, now, tenant, keys, audiences, url };
+  const issuerKeys = createIssuerKeys(now, options.onKeyFailure);
+  const parts: AuthorityParts = { engine, now, tenant, keys, audiences, issuerKeys, url };
   const { objectId } = managedIdentityIds(tenant.tenant_id);
   return {
     tenant,

@@ -117,10 +117,16 @@ async function azureSource(
   if (owner === undefined) {
     throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `The source '${source}' names a run or model that is not there.`);
   }
-  const storageLocation = path === '' ? owner.artifactUri : joinLocation(owner.artifactUri, ...encodedSegments(path));
+  const storageLocation = path === '' ? owner.artifactUri : below(owner.artifactUri, path);
   return isModel
     ? { source, storageLocation, runId: runId ?? owner.sourceRunId ?? '', modelId: modelId ?? ownerId }
     : { source, storageLocation, ...given, runId: runId ?? ownerId };
+}
+
+/** Percent signs mean something in the locations of the proxy and in `file:`; in those of object stores a name stands as it is. */
+function below(location: string, path: string): string {
+  const isDecoded = ['mlflow-artifacts', 'file'].includes(splitUri(location).scheme ?? '');
+  return joinLocation(location, ...(isDecoded ? encodedSegments(path) : segmentsOf(folderPath(path))));
 }
 
 function encodedSegments(path: string): string[] {

@@ -39,6 +39,11 @@ export async function listWorkspaces(db: Db): Promise<WorkspaceRow[]> {
   return db.selectFrom('workspaces').selectAll().orderBy('name').orderBy('workspace_id').execute();
 }
 
+export async function listPrivateRegions(db: Db): Promise<string[]> {
+  const rows = await db.selectFrom('workspaces').select('region').where('private_link', '=', 1).distinct().execute();
+  return rows.map(({ region }) => region.toLowerCase());
+}
+
 /** The new row, or undefined where the subscription and group have a workspace of this name. The group comes with it. */
 export async function insertWorkspace(db: Db, row: NewWorkspace): Promise<WorkspaceRow | undefined> {
   await insertGroup(db, {

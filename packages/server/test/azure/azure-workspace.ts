@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { TestServer, TestResponse } from '../server-fixture.ts';
 
 /** What a client of `azureml://` sends, to a server without a socket. */
@@ -34,4 +35,45 @@ export async function storage(
 /** An URL with more in front of its query, as the storage client puts it. */
 export function withQuery(contentUri: string, query: string): string {
   return contentUri.replace('?', `?${query}&`);
+}
+
+interface Content {
+  readonly contentUri: string;
+}
+
+export const runPath = (run: string, experiment = '0') =>
+  `/history/v1.0${defaultScope}/experiments/${experiment}/runs/${run}/artifacts`;
+export const uploads = (container: string) => `/artifact/v2.0${defaultScope}/artifacts/LocalUpload/${container}`;
+
+export async function reserve(
+  { request }: TestServer,
+  place: string,
+  paths: readonly string[],
+  headers: Record<string, string> = {},
+): Promise<Map<string, string>> {
+  const body = { paths: paths.map((path) => ({ path })) };
+  const { status, json, text } = await request('POST', `${place}/batch/metadata`, body, headers);
+  expect(status, text).toBe(200);
+  const { artifactContentInformation, errors } = json as {
+    artifactContentInformation: Record<string, Content>;
+    errors: object;
+  };
+  expect(errors).toEqual({});
+  return new Map(Object.entries(artifactContentInformation).map(([path, { contentUri }]) => [path, contentUri]));
+}
+
+export async function upload(server: TestServer, place: string, path: string, body: Buffer | string): Promise<string> {
+  const url = (await reserve(server, place, [path])).get(path) ?? '';
+  const { status } = await storage(server, 'PUT', url, {
+    body,
+    headers: { 'x-ms-blob-type': 'BlockBlob', 'if-none-match': '*', 'content-type': 'application/octet-stream' },
+  });
+  expect(status).toBe(201);
+  return url;
+}
+
+export async function contentUri({ request }: TestServer, place: string, path: string): Promise<string> {
+  const { status, json, text } = await request('GET', `${place}/contentinfo?path=${encodeURIComponent(path)}`);
+  expect(status, text).toBe(200);
+  return (json as Content).contentUri;
 }

@@ -1,48 +1,6 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect } from 'vitest';
-import { aRun, onEveryEngine, type TestServer } from '../server-fixture.ts';
-import { defaultScope, mlflowAt, storage, withQuery } from './azure-workspace.ts';
-
-interface Content {
-  readonly contentUri: string;
-}
-
-const runPath = (run: string, experiment = '0') =>
-  `/history/v1.0${defaultScope}/experiments/${experiment}/runs/${run}/artifacts`;
-const uploads = (container: string) => `/artifact/v2.0${defaultScope}/artifacts/LocalUpload/${container}`;
-
-async function reserve(
-  { request }: TestServer,
-  place: string,
-  paths: readonly string[],
-  headers: Record<string, string> = {},
-): Promise<Map<string, string>> {
-  const body = { paths: paths.map((path) => ({ path })) };
-  const { status, json, text } = await request('POST', `${place}/batch/metadata`, body, headers);
-  expect(status, text).toBe(200);
-  const { artifactContentInformation, errors } = json as {
-    artifactContentInformation: Record<string, Content>;
-    errors: object;
-  };
-  expect(errors).toEqual({});
-  return new Map(Object.entries(artifactContentInformation).map(([path, { contentUri }]) => [path, contentUri]));
-}
-
-async function upload(server: TestServer, place: string, path: string, body: Buffer | string): Promise<string> {
-  const url = (await reserve(server, place, [path])).get(path) ?? '';
-  const { status } = await storage(server, 'PUT', url, {
-    body,
-    headers: { 'x-ms-blob-type': 'BlockBlob', 'if-none-match': '*', 'content-type': 'application/octet-stream' },
-  });
-  expect(status).toBe(201);
-  return url;
-}
-
-async function contentUri({ request }: TestServer, place: string, path: string): Promise<string> {
-  const { status, json, text } = await request('GET', `${place}/contentinfo?path=${encodeURIComponent(path)}`);
-  expect(status, text).toBe(200);
-  return (json as Content).contentUri;
-}
+import { aRun, onEveryEngine } from '../server-fixture.ts';
+import { contentUri, defaultScope, mlflowAt, reserve, runPath, storage, upload, uploads } from './azure-workspace.ts';
 
 describe('the run history service', () => {
   onEveryEngine('hands out URLs that take and give back the bytes of any name', async (server) => {
@@ -133,50 +91,6 @@ describe('the run history service', () => {
 });
 
 describe('a signed URL', () => {
-  onEveryEngine('takes a large file in blocks, which show when they are listed and not before', async (server) => {
-    const { run_id } = await aRun(server.client);
-    const place = runPath(run_id);
-    const content = randomBytes(300_000);
-    const url = (await reserve(server, place, ['big.bin'])).get('big.bin') ?? '';
-    const ids = [0, 1, 2].map((index) => Buffer.from(`block-${index}`).toString('base64'));
-    for (const [index, id] of ids.entries()) {
-      const body = content.subarray(index * 100_000, (index + 1) * 100_000);
-      const block = withQuery(url, `comp=block&blockid=${encodeURIComponent(id)}`);
-      expect((await storage(server, 'PUT', block, { body })).status).toBe(201);
-    }
-    expect((await server.request('GET', place)).json).toEqual({ value: [] });
-    const list = (names: readonly string[]) =>
-      `<?xml version="1.0" encoding="utf-8"?><BlockList>${names.map((id) => `<Latest>${id}</Latest>`).join('')}</BlockList>`;
-    const commit = withQuery(url, 'comp=blocklist');
-    const unknown = await storage(server, 'PUT', commit, { body: list([...ids, 'bm9wZQ==']) });
-    expect([unknown.status, unknown.headers['x-ms-error-code']]).toEqual([400, 'InvalidInput']);
-    const headers = { 'if-none-match': '*', 'content-type': 'application/xml' };
-    expect((await storage(server, 'PUT', commit, { body: list(ids), headers })).status).toBe(201);
-    const read = await contentUri(server, place, 'big.bin');
-    const { bytes } = await storage(server, 'GET', read);
-    expect(sha256(bytes)).toBe(sha256(content));
-    const first = await storage(server, 'GET', read, { headers: { 'x-ms-range': 'bytes=0-99999' } });
-    const etag = String(first.headers['etag']);
-    const next = await storage(server, 'GET', read, {
-      headers: { 'x-ms-range': 'bytes=100000-199999', 'if-match': etag },
-    });
-    expect([next.status, sha256(next.bytes)]).toEqual([206, sha256(content.subarray(100_000, 200_000))]);
-    const changed = await storage(server, 'GET', read, { headers: { 'if-match': '"other"' } });
-    expect([changed.status, changed.headers['x-ms-error-code']]).toEqual([412, 'ConditionNotMet']);
-    const again = await storage(server, 'PUT', commit, { body: list(ids) });
-    expect(again.status).toBe(400);
-  });
-
-  onEveryEngine('of an empty file says that no range of it can be had', async (server) => {
-    const { run_id } = await aRun(server.client);
-    await upload(server, runPath(run_id), 'empty', '');
-    const url = await contentUri(server, runPath(run_id), 'empty');
-    const ranged = await storage(server, 'GET', url, { headers: { 'x-ms-range': 'bytes=0-33554431' } });
-    expect([ranged.status, ranged.headers['x-ms-error-code']]).toEqual([416, 'InvalidRange']);
-    const whole = await storage(server, 'GET', url);
-    expect([whole.status, whole.text]).toEqual([200, '']);
-  });
-
   onEveryEngine('of a file that went says so as a blob does', async (server) => {
     const { run_id, experiment_id } = await aRun(server.client);
     await upload(server, runPath(run_id), 'a.txt', 'a');
@@ -187,49 +101,6 @@ describe('a signed URL', () => {
     const { status, headers, text } = await storage(server, 'GET', url);
     expect([status, headers['x-ms-error-code']]).toEqual([404, 'BlobNotFound']);
     expect(text).toContain('<Code>BlobNotFound</Code>');
-  });
-
-  onEveryEngine('is good for its file, its direction and its time alone', async (server) => {
-    const { run_id } = await aRun(server.client);
-    const place = runPath(run_id);
-    const write = await upload(server, place, 'a.txt', 'a');
-    await upload(server, place, 'b.txt', 'b');
-    const read = await contentUri(server, place, 'a.txt');
-    const altered = (url: string, name: string, value: string): string => {
-      const changed = new URL(url);
-      changed.searchParams.set(name, value);
-      return changed.href;
-    };
-    const workspaceGuid = new URL(read).pathname.split('/')[6] ?? '';
-    const refused: readonly (readonly [string, string])[] = [
-      ['GET', read.replace('a.txt', 'b.txt')],
-      ['GET', altered(read, 'se', '2099-01-01T00:00:00Z')],
-      ['GET', altered(read, 'sp', 'cw')],
-      ['GET', altered(read, 'sig', '')],
-      ['GET', altered(read, 'sig', `${(new URL(read).searchParams.get('sig') ?? '').split('.')[0]}.AAAA`)],
-      ['GET', read.slice(0, read.indexOf('?'))],
-      ['GET', read.replace(workspaceGuid, '00000000-0000-4000-8000-000000000000')],
-      ['GET', write],
-      ['PUT', read],
-      ['PUT', write.replace('a.txt', 'b.txt')],
-      ['PUT', altered(withQuery(write, 'comp=block&blockid=AA=='), 'sp', 'r')],
-    ];
-    for (const [method, url] of refused) {
-      const { status, headers } = await storage(server, method, url, method === 'PUT' ? { body: 'x' } : {});
-      expect([method, url, status]).toEqual([method, url, 403]);
-      expect(headers['x-ms-error-code']).toBe('AuthenticationFailed');
-    }
-    expect((await storage(server, 'GET', read)).text).toBe('a');
-  });
-
-  onEveryEngine('ends with the rights of whoever asked for it', async (server) => {
-    const { token, secret } = await server.client.apiTokens.createToken({ principal: 'ann', role: 'Contributor' });
-    const { run_id } = await aRun(server.client);
-    const headers = { authorization: `Bearer ${secret}` };
-    const url = (await reserve(server, runPath(run_id), ['a.txt'], headers)).get('a.txt') ?? '';
-    expect((await storage(server, 'PUT', url, { body: 'a' })).status).toBe(201);
-    await server.client.apiTokens.revokeToken({ token_id: token.token_id });
-    expect((await storage(server, 'PUT', url, { body: 'b' })).status).toBe(403);
   });
 });
 
@@ -267,7 +138,3 @@ describe('a model from a local folder', () => {
     expect(refused.status).toBe(404);
   });
 });
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}

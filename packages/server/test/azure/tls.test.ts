@@ -5,6 +5,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, createServer as createTls } from 'node:tls';
+import { createResourceManager } from '@lazuli/client';
 import { createServer, type Server } from '@lazuli/server';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
@@ -13,8 +14,10 @@ import { makeAuthority, makeLeaf } from '../../src/tls/local-authority.ts';
 import { openSecretKeep } from '../../src/secrets/secret-keep.ts';
 import { openTestEngine } from '../engine-fixture.ts';
 import { settingsFor } from '../server-fixture.ts';
+import { defaultScope, mlflowAt } from './azure-workspace.ts';
 
 const day = 24 * 60 * 60 * 1000;
+const nowhere = async (): Promise<string[]> => [];
 const unnamed = {
   tlsCert: undefined,
   tlsKey: undefined,
@@ -63,6 +66,38 @@ describe('HTTPS', () => {
     await server.close();
   });
 
+  test('has a certificate for workspaces behind a private link, in every region, as soon as they are there', async () => {
+    await using place = await aFolder();
+    await using server = await listening(place.path);
+    const { port } = new URL(server.urls[1] ?? '');
+    const ca = authorityOf(server);
+    const arm = createResourceManager({ url: server.urls[0] ?? '' });
+    for (const region of ['westeurope', 'eastus2']) {
+      const scope = defaultScope.replace('workspaces/default', `workspaces/in-${region}`);
+      const properties = { publicNetworkAccess: 'Disabled' };
+      const made = await arm('PUT', scope, { location: region, properties });
+      const { workspaceId, mlFlowTrackingUri } = (made as { properties: Record<string, string> }).properties;
+      const own = `${workspaceId}.workspace.${region}.api.localhost`;
+      expect(mlFlowTrackingUri).toBe(`azureml://${own}:${port}/mlflow/v1.0${scope}`);
+      for (const path of [
+        `${mlflowAt(scope)}/api/2.0/mlflow/experiments/get?experiment_id=0`,
+        `/artifact/v2.0${scope}/artifacts/Workspace/all`,
+      ]) {
+        const url = `https://127.0.0.1:${port}${path}`;
+        const answer = await ask(url, { ca, servername: own, headers: { host: `${own}:${port}` } });
+        expect([path, answer.status]).toEqual([path, 200]);
+        const regional = await ask(url, { ca });
+        expect([path, regional.status]).toEqual([path, 403]);
+        expect((JSON.parse(regional.text) as { message: string }).message).toMatch(
+          /behind a private link .* fetch its MLflow tracking URI .*mlFlowTrackingUri/,
+        );
+      }
+    }
+    expect(authorityOf(server)).toBe(ca);
+    const strange = ask(`https://127.0.0.1:${port}/health`, { ca, servername: 'x.workspace.mars.api.localhost' });
+    await expect(strange).rejects.toThrow(/altnames/);
+  });
+
   test('keeps its authority over a restart', async () => {
     await using place = await aFolder();
     let first: string | undefined;
@@ -108,7 +143,10 @@ describe('HTTPS', () => {
     await using engine = await openTestEngine();
     const keep = await openSecretKeep(engine, keyIn(place));
     const first = await write();
-    const certificates = await openCertificates({ ...unnamed, tlsCert: cert, tlsKey: key }, keep, Date.now);
+    const certificates = await openCertificates(
+      { ...unnamed, tlsCert: cert, tlsKey: key },
+      { keep, now: Date.now, regions: nowhere },
+    );
     expect(certificates.current.certificate).toBe(first);
     expect(await certificates.refresh()).toBe(false);
     const second = await write();
@@ -139,7 +177,7 @@ describe('the local authority', () => {
     await using engine = await openTestEngine();
     let now = Date.now();
     const keep = await openSecretKeep(engine, keyIn(place));
-    const certificates = await openCertificates(unnamed, keep, () => now);
+    const certificates = await openCertificates(unnamed, { keep, now: () => now, regions: nowhere });
     const [leaf, ca] = [certificates.current.certificate, certificates.authority];
     now += 200 * day;
     expect(await certificates.refresh()).toBe(false);
@@ -154,10 +192,13 @@ describe('the local authority', () => {
     await using place = await aFolder();
     await using engine = await openTestEngine();
     const keep = await openSecretKeep(engine, keyIn(place));
-    const first = await openCertificates(unnamed, keep, Date.now);
-    const second = await openCertificates({ ...unnamed, tlsNames: ['lazuli.example.org'] }, keep, Date.now);
+    const first = await openCertificates(unnamed, { keep, now: Date.now, regions: nowhere });
+    const second = await openCertificates(
+      { ...unnamed, tlsNames: ['lazuli.example.org'] },
+      { keep, now: Date.now, regions: nowhere },
+    );
     expect(second.authority).not.toBe(first.authority);
-    const again = await openCertificates(unnamed, keep, Date.now);
+    const again = await openCertificates(unnamed, { keep, now: Date.now, regions: nowhere });
     expect(again.authority).toBe(second.authority);
   });
 
@@ -165,7 +206,11 @@ describe('the local authority', () => {
     await using place = await aFolder();
     await using engine = await openTestEngine();
     const open = async (name?: string) =>
-      openCertificates(unnamed, await openSecretKeep(engine, keyIn(place, name)), Date.now);
+      openCertificates(unnamed, {
+        keep: await openSecretKeep(engine, keyIn(place, name)),
+        now: Date.now,
+        regions: nowhere,
+      });
     const [one, other] = await Promise.all([open(), open()]);
     expect(one.authority).toBe(other.authority);
     expect(one.current.certificate).toBe(other.current.certificate);

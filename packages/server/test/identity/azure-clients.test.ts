@@ -8,6 +8,8 @@ import { createClientCertificate, identitySecretFile } from '@lazuli/server';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { anApplication, anExperiment, aUser, bearer, formOf } from './authority-fixture.ts';
+import { startPlatformIssuer, workload } from './platform-issuer.ts';
+import { signedInTools } from './signed-in-tools.ts';
 import { startSecureAuthority, type SecureAuthority } from './secure-authority.ts';
 
 /** Microsoft's `@azure/identity`, unmodified, in processes of its own. */
@@ -19,6 +21,8 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
+/** No identity of a machine on the way to the developer's tools. */
+const nobodyElse = { AZURE_POD_IDENTITY_AUTHORITY_HOST: 'http://127.0.0.1:1' };
 const publicArm = 'https://management.azure.com/.default';
 
 interface Line {
@@ -135,6 +139,40 @@ describe('@azure/identity gets a token', { timeout: 120_000 }, () => {
     await expectGood(await getTokens(['managed', publicArm], virtualMachine), object.object_id);
     const [refused] = await getTokens(['managed', publicArm], { ...appService, IDENTITY_HEADER: 'wrong' });
     expect(refused?.error).toBeDefined();
+  });
+
+  test('with the token of a platform, through WorkloadIdentityCredential, DefaultAzureCredential and ClientAssertionCredential', async () => {
+    await using platform = await startPlatformIssuer();
+    const { directory } = server.client;
+    const { object } = await directory.createServicePrincipal({ display_name: 'in-a-pod' });
+    const { issuer } = platform;
+    await directory.addFederatedCredential({ object: object.object_id, issuer, subject: workload });
+    const file = join(server.dataDir, 'platform-token');
+    await writeFile(file, await platform.token());
+    const env = {
+      AZURE_TENANT_ID: 'adfs',
+      AZURE_CLIENT_ID: object.app_id ?? '',
+      AZURE_FEDERATED_TOKEN_FILE: file,
+    };
+    await expectGood(await getTokens(['workload', own, publicArm], env), object.object_id, 2);
+    await expectGood(await getTokens(['default', own], env), object.object_id);
+    await expectGood(await getTokens(['assertion', own], env), object.object_id);
+    await writeFile(file, await platform.token({ sub: 'somebody else' }));
+    const [refused] = await getTokens(['workload', own], env);
+    expect(refused?.error).toContain('AADSTS700213');
+  });
+
+  test('through Azure CLI and Azure PowerShell, by themselves and as steps of DefaultAzureCredential', async () => {
+    const { appId, secret, object } = await anApplication(server, 'developer');
+    const { url, caFile } = server;
+    const tools = await signedInTools(server.dataDir, { url, caFile, appId, secret });
+    const onPath = (folder: string) => ({ PATH: `${folder}:/usr/bin:/bin`, ...nobodyElse });
+    await expectGood(await getTokens(['azure-cli', publicArm, own], onPath(tools.az)), object.object_id, 2);
+    await expectGood(await getTokens(['azure-powershell', publicArm, own], onPath(tools.pwsh)), object.object_id, 2);
+    await expectGood(await getTokens(['default', publicArm], onPath(tools.az)), object.object_id);
+    await expectGood(await getTokens(['default', publicArm], onPath(tools.pwsh)), object.object_id);
+    const [none] = await getTokens(['default', publicArm], onPath('/nowhere'));
+    expect(none?.error).toMatch(/Azure CLI could not be found.*Unable to execute PowerShell/s);
   });
 
   test('by a device code, and refreshes it for another resource without asking again', async () => {

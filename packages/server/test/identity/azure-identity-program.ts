@@ -1,10 +1,15 @@
+import { readFileSync } from 'node:fs';
 import {
+  AzureCliCredential,
+  AzurePowerShellCredential,
+  ClientAssertionCredential,
   DefaultAzureCredential,
   DeviceCodeCredential,
   EnvironmentCredential,
   InteractiveBrowserCredential,
   ManagedIdentityCredential,
   type TokenCredential,
+  WorkloadIdentityCredential,
 } from '@azure/identity';
 
 /**
@@ -14,6 +19,13 @@ import {
 const makers: Readonly<Record<string, () => TokenCredential>> = {
   environment: () => new EnvironmentCredential(),
   default: () => new DefaultAzureCredential(),
+  'azure-cli': () => new AzureCliCredential(),
+  'azure-powershell': () => new AzurePowerShellCredential(),
+  workload: () => new WorkloadIdentityCredential(),
+  assertion: () =>
+    new ClientAssertionCredential('adfs', process.env['AZURE_CLIENT_ID'] ?? '', async () =>
+      readFileSync(process.env['AZURE_FEDERATED_TOKEN_FILE'] ?? '', 'utf8'),
+    ),
   managed: () => new ManagedIdentityCredential(),
   device: () =>
     new DeviceCodeCredential({

@@ -2,7 +2,11 @@ import type { Command } from 'commander';
 import type { PlaceOptions } from '../../server-place.ts';
 import type { Surroundings } from '../../surroundings.ts';
 import { directoryCommand, inDirectory } from './directory-command.ts';
-import { describeCertificates, describeSecrets, describeServicePrincipals } from './service-principals.ts';
+import { describeCertificates,
+  describeFederatedCredentials,
+  describeSecrets,
+  describeServicePrincipals,
+} from './service-principals.ts';
 import { describeGroups, describeUsers } from './users-and-groups.ts';
 
 /**
@@ -23,4 +27,5 @@ export function describeAd(command: Command, surroundings: Surroundings): void {
   describeServicePrincipals(command, surroundings);
   describeSecrets(command, surroundings);
   describeCertificates(command, surroundings);
+  describeFederatedCredentials(command, surroundings);
 }

@@ -32,6 +32,8 @@ const credentialColumns = {
   Name: 'display_name',
   Created: 'creation_time',
   Expires: 'expiry_time',
+  Issuer: 'issuer',
+  Subject: 'subject',
 };
 
 const place: Place<Directory> = {
@@ -71,13 +73,20 @@ export function objectCommand(
   });
 }
 
-/** Lists secrets or certificates, and deletes one. */
+/** What a kind of credential is called: as a noun of the command, and in a sentence. */
+const credentialNames: Record<Credential['kind'], { readonly noun: string; readonly name: string }> = {
+  secret: { noun: 'secret', name: 'secret' },
+  certificate: { noun: 'cert', name: 'certificate' },
+  federated: { noun: 'federated-credential', name: 'federated credential' },
+};
+
+/** Lists credentials of a kind, and deletes one. */
 export function credentialCommands(parent: Command, surroundings: Surroundings, kind: Credential['kind']): void {
-  const noun = kind === 'secret' ? 'secret' : 'cert';
+  const { noun, name } = credentialNames[kind];
   withOutputOptions(
     directoryCommand(parent, {
       usage: 'list <service-principal>',
-      summary: `List the ${kind}s of a service principal`,
+      summary: `List the ${name}s of a service principal`,
       examples: [`lazuli ad ${noun} list nightly-build -o table`],
     }),
   ).action(async (object: string, options: ListOptions) => {
@@ -90,13 +99,13 @@ export function credentialCommands(parent: Command, surroundings: Surroundings, 
       wanted.map((credential) => ({
         ...credential,
         creation_time: moment(credential.creation_time),
-        expiry_time: moment(credential.expiry_time),
+        expiry_time: kind === 'federated' ? 'never' : moment(credential.expiry_time),
       })),
     );
   });
   directoryCommand(parent, {
     usage: 'delete <credential-id>',
-    summary: `Delete a ${kind}; nobody signs in with it any more`,
+    summary: `Delete a ${name}; nobody signs in with it any more`,
     examples: [`lazuli ad ${noun} delete 3f2b8a50-6f3e-4ac0-9f5e-2f8f1f7f0d61`],
   }).action(async (credential_id: string, options: PlaceOptions) => {
     await inDirectory(options, surroundings, (directory) => directory.deleteCredential({ credential_id }));

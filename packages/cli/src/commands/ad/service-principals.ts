@@ -91,6 +91,41 @@ export function describeCertificates(command: Command, surroundings: Surrounding
   credentialCommands(cert, surroundings, 'certificate');
 }
 
+type Federated = PlaceOptions & {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly audience?: string[];
+  readonly displayName?: string;
+};
+
+export function describeFederatedCredentials(command: Command, surroundings: Surroundings): void {
+  const federated = directoryNoun(
+    command,
+    'federated-credential',
+    'Issuers elsewhere whose tokens sign a service principal in',
+  );
+  directoryCommand(federated, {
+    usage: 'add <service-principal>',
+    summary: 'Let tokens of an issuer sign in: AZURE_FEDERATED_TOKEN_FILE, without a secret',
+    examples: [
+      'lazuli ad federated-credential add nightly-build --issuer https://token.actions.githubusercontent.com --subject repo:octo/iris:ref:refs/heads/main',
+    ],
+  })
+    .requiredOption('--issuer <url>', "the token's issuer, to the letter")
+    .requiredOption('--subject <subject>', "the token's subject, to the letter")
+    .option('--audience <audience...>', 'what the token may be meant for (default: api://AzureADTokenExchange)')
+    .option('--display-name <name>', 'what it is for')
+    .action(async (object: string, options: Federated) => {
+      const { issuer, subject, audience, displayName, ...where } = options;
+      const input = { object, issuer, subject, ...pick({ audiences: audience, display_name: displayName }) };
+      const { credential } = await inDirectory(where, surroundings, (part) => part.addFederatedCredential(input));
+      surroundings.output.remark(
+        `Federated credential ${credential.credential_id} lets ${subject} of ${issuer} sign in.`,
+      );
+    });
+  credentialCommands(federated, surroundings, 'federated');
+}
+
 /** The certificates of a file: a key beside them stays here. */
 function readCertificates(path: string): string {
   const text = readFileSync(path, 'utf8');
