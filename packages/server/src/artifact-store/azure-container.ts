@@ -16,7 +16,7 @@ import { folderPath, invalidPath } from './artifact-path.ts';
 import type { ArtifactStore, SignedRequest } from './artifact-store.ts';
 import { objectStore, replacedMeanwhile, type DirectRequests, type ObjectBucket } from './object-store.ts';
 import type { AzurePlace } from '../settings/store-location.ts';
-import { partSize, partsOf, sendParts } from './upload-parts.ts';
+import { partsOf, sendParts } from './upload-parts.ts';
 
 /**
  * Artifacts in a container of Azure Blob Storage, or of ADLS Gen2 through the same protocol. Credentials come from where
@@ -136,7 +136,7 @@ export function azureContainer(container: ContainerClient): ObjectBucket {
       }
     },
 
-    write: (key, content, expectedBytes) => write(blob(key), partsOf(content, partSize(expectedBytes))),
+    write: (key, content, expectedBytes) => write(blob(key), partsOf(content, expectedBytes)),
 
     async list({ prefix, depth, limit, token }) {
       const settings = { maxPageSize: limit, ...(token === undefined ? {} : { continuationToken: token }) };
