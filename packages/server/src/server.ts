@@ -5,12 +5,11 @@ import { pino, type Logger } from 'pino';
 import type { WorkspaceRef } from './access/caller.ts';
 import { tokenHandlers } from './access/token-handlers.ts';
 import { checkLocation, experimentLocation } from './artifact-store/artifact-location.ts';
-import { folderPath } from './artifact-store/artifact-path.ts';
 import { openRoot, pathBelow } from './artifact-store/artifact-root.ts';
 import { openStore } from './artifact-store/open-store.ts';
 import { directOf } from './artifacts/artifact-folders.ts';
 import { artifactHandlers, listFolder } from './artifacts/artifact-handlers.ts';
-import { removeFolder } from './artifacts/artifact-folders.ts';
+import { removeFolder, removeWorkspaceFiles } from './artifacts/artifact-folders.ts';
 import { artifactTransfers } from './artifacts/artifact-transfers.ts';
 import { directTransferHandlers } from './artifacts/direct-transfer-handlers.ts';
 import { collectHandlers } from './collector/collect-handlers.ts';
@@ -183,7 +182,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
         metricStore.forgetWorkspace(workspaceId);
         callers.forget();
       },
-      removeFiles: ({ guid }) => store.remove(folderPath(guid)),
+      removeFiles: (workspace, locations) => removeWorkspaceFiles(places, workspace, locations),
     });
     const experiments = experimentHandlers({ engine, now, locationFor, runsOf: experimentRuns(handles) });
     const runs = runHandlers({ engine, now, handles, log, metricStore });

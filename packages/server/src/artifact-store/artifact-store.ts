@@ -20,8 +20,9 @@ export interface ReadableArtifacts {
 
 export interface ArtifactStore extends ReadableArtifacts {
   /**
-   * Writes a file, with the folders above it, or replaces one. Takes the content as fast as the store can write it; where
-   * its length is known beforehand, object stores cut it into parts accordingly.
+   * Writes a file, with the folders above it, or replaces one. Takes the content as fast as the store can write it; a piece
+   * of it need be valid only until the next one is asked for. Where the length is known beforehand, object stores cut the
+   * content into parts accordingly.
    */
   put(path: ArtifactPath, content: AsyncIterable<Uint8Array>, expectedBytes?: number): Promise<void>;
   /** Removes a file or a folder with all that is in it. What is not there is removed already. */

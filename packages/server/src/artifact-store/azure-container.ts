@@ -2,21 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   AnonymousCredential,
-  BlobSASPermissions,
   BlobServiceClient,
-  generateBlobSASQueryParameters,
   RestError,
   StorageSharedKeyCredential,
   type BlockBlobClient,
   type ContainerClient,
 } from '@azure/storage-blob';
 import { invalidParameter, MlflowError } from '@lazuli/contract';
-import { contentDisposition } from './content-disposition.ts';
 import { folderPath, invalidPath } from './artifact-path.ts';
-import type { ArtifactStore, SignedRequest } from './artifact-store.ts';
-import { objectStore, replacedMeanwhile, type DirectRequests, type ObjectBucket } from './object-store.ts';
+import type { ArtifactStore } from './artifact-store.ts';
+import { blockId, directRequests } from './azure-direct.ts';
+import { signerOf, type SignBlob } from './azure-signer.ts';
+import { objectStore, replacedMeanwhile, type ObjectBucket } from './object-store.ts';
 import type { AzurePlace } from '../settings/store-location.ts';
-import { partSize, partsOf, sendParts } from './upload-parts.ts';
+import { partsOf, sendParts } from './upload-parts.ts';
 
 /**
  * Artifacts in a container of Azure Blob Storage, or of ADLS Gen2 through the same protocol. Credentials come from where
@@ -31,9 +30,13 @@ export async function openAzure(
   importIdentity: ImportIdentity = importInstalled,
 ): Promise<ArtifactStore> {
   const service = await serviceOf(place, environment, importIdentity);
+  return await openContainer(service, place);
+}
+
+export async function openContainer(service: BlobServiceClient, place: AzurePlace): Promise<ArtifactStore> {
   const container = service.getContainerClient(place.container);
   await checkAccess(container, place);
-  return objectStore(azureContainer(container), folderPath(place.path));
+  return objectStore(azureContainer(container, await signerOf(service)), folderPath(place.path));
 }
 
 async function serviceOf(
@@ -117,7 +120,7 @@ async function checkAccess(container: ContainerClient, place: AzurePlace): Promi
   }
 }
 
-export function azureContainer(container: ContainerClient): ObjectBucket {
+function azureContainer(container: ContainerClient, sign: SignBlob | undefined): ObjectBucket {
   const blob = (key: string): BlockBlobClient => container.getBlockBlobClient(key);
   return {
     head: (key) => head(blob(key)),
@@ -136,7 +139,7 @@ export function azureContainer(container: ContainerClient): ObjectBucket {
       }
     },
 
-    write: (key, content, expectedBytes) => write(blob(key), partsOf(content, partSize(expectedBytes))),
+    write: (key, content, expectedBytes) => write(blob(key), partsOf(content, expectedBytes)),
 
     async list({ prefix, depth, limit, token }) {
       const settings = { maxPageSize: limit, ...(token === undefined ? {} : { continuationToken: token }) };
@@ -167,7 +170,7 @@ export function azureContainer(container: ContainerClient): ObjectBucket {
     },
 
     explain,
-    direct: directRequests(container),
+    direct: sign && directRequests(container, sign),
   };
 }
 
@@ -235,68 +238,6 @@ async function write(blob: BlockBlobClient, parts: AsyncGenerator<Buffer, void>)
     const now = codeOf(error) === 'InvalidBlockList' ? await head(blob) : undefined;
     if (now === undefined || now.version === before) throw error;
   }
-}
-
-/** Of one length for all blocks of a blob, as Azure wants it. */
-function blockId(uploadId: string, number: number): string {
-  return Buffer.from(`${uploadId}-${String(number).padStart(6, '0')}`).toString('base64');
-}
-
-/** SAS URLs, which take the account's key. */
-function directRequests(container: ContainerClient): DirectRequests | undefined {
-  const { credential } = container;
-  if (!(credential instanceof StorageSharedKeyCredential)) return undefined;
-  const sign = (
-    key: string,
-    letters: string,
-    seconds: number,
-    answer: { contentDisposition?: string } = {},
-  ): string => {
-    const query = generateBlobSASQueryParameters(
-      {
-        containerName: container.containerName,
-        blobName: key,
-        permissions: BlobSASPermissions.parse(letters),
-        expiresOn: new Date(Date.now() + seconds * 1000),
-        ...answer,
-        ...(answer.contentDisposition === undefined ? {} : { contentType: 'application/octet-stream' }),
-      },
-      credential,
-    );
-    return `${container.getBlobClient(key).url}?${query.toString()}`;
-  };
-  const blob = (key: string): BlockBlobClient => container.getBlockBlobClient(key);
-  return {
-    async signedDownload(key, seconds) {
-      // A link that someone opens must not show a page in the store's origin either.
-      const name = contentDisposition(key.slice(key.lastIndexOf('/') + 1));
-      return { url: sign(key, 'r', seconds, { contentDisposition: name }), headers: {} };
-    },
-    async signedUpload(key, seconds) {
-      return { url: sign(key, 'cw', seconds), headers: { 'x-ms-blob-type': 'BlockBlob' } };
-    },
-    async createUpload(key, count, seconds) {
-      const uploadId = randomUUID();
-      const url = sign(key, 'cw', seconds);
-      const parts = Array.from({ length: count }, (_, index): SignedRequest => {
-        const block = encodeURIComponent(blockId(uploadId, index + 1));
-        return { url: `${url}&comp=block&blockid=${block}`, headers: {} };
-      });
-      return { uploadId, parts };
-    },
-    async completeUpload(key, uploadId, parts) {
-      await blob(key).commitBlockList(parts.map(({ number }) => blockId(checkUploadId(uploadId), number)));
-    },
-    async abortUpload(_key, uploadId) {
-      // Azure forgets blocks that nobody commits within a week; nothing shows them meanwhile.
-      checkUploadId(uploadId);
-    },
-  };
-}
-
-function checkUploadId(uploadId: string): string {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(uploadId)) throw invalidParameter('There is no such upload');
-  return uploadId;
 }
 
 function explain(error: unknown, path: string): Error {

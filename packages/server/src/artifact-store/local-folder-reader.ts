@@ -13,13 +13,12 @@ import type {
   TakeBytes,
 } from './artifact-store.ts';
 import { isCode, storageError } from './storage-error.ts';
+import { borrowBuffer, giveBackBuffer } from './transfer-buffers.ts';
 
 /**
  * Reading below a folder of the server's own disk. A symbolic link is never followed, wherever on the way it lies: each
  * step is looked at before it is taken. (No request can make a link; one in the root was put there by hand.)
  */
-export const transferBufferBytes = 1024 * 1024;
-
 /** A folder in a root, as segments below it. */
 export interface LocalPlace {
   readonly root: string;
@@ -185,14 +184,8 @@ async function sendFile(handle: FileHandle, take: TakeBytes, { start, end }: Byt
     if (filled.status === 'rejected') throw filled.reason;
     piece = filled.value;
   }
-  idleBuffers.push(...[filling, taking].slice(0, maxIdleBuffers - idleBuffers.length));
-}
-
-const idleBuffers: Buffer[] = [];
-const maxIdleBuffers = 8;
-
-function borrowBuffer(): Buffer {
-  return idleBuffers.pop() ?? Buffer.allocUnsafeSlow(transferBufferBytes / 2);
+  giveBackBuffer(filling);
+  giveBackBuffer(taking);
 }
 
 async function entriesOf(folder: string, children: readonly Dirent[]): Promise<ArtifactEntry[]> {

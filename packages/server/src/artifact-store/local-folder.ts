@@ -4,14 +4,7 @@ import { lstat, mkdir, open, readdir, realpath, rename, rm, type FileHandle } fr
 import { dirname, join } from 'node:path';
 import { invalidPath, segmentsOf, type ArtifactPath } from './artifact-path.ts';
 import type { ArtifactStore } from './artifact-store.ts';
-import {
-  descend,
-  find,
-  guarded,
-  readLocalFolder,
-  transferBufferBytes,
-  type LocalPlace,
-} from './local-folder-reader.ts';
+import { descend, find, guarded, readLocalFolder, type LocalPlace } from './local-folder-reader.ts';
 import { belowFile, isCode, isFolder } from './storage-error.ts';
 
 /**
@@ -106,52 +99,20 @@ async function writeFile(file: string, content: AsyncIterable<Uint8Array>): Prom
     0o640,
   );
   try {
-    await writeAll(handle, content);
+    for await (const piece of content) await writeWhole(handle, piece);
     await handle.sync();
   } finally {
     await handle.close();
   }
 }
 
-/** Collects small chunks into large writes, and takes in the next while one is being written: never more than two. */
-async function writeAll(handle: FileHandle, content: AsyncIterable<Uint8Array>): Promise<void> {
-  let failure: unknown;
-  let writing = Promise.resolve();
-  let pending: Uint8Array[] = [];
-  let pendingBytes = 0;
-  const flush = async (): Promise<void> => {
-    await writing;
-    if (failure !== undefined) throw failure;
-    const chunks = pending;
-    pending = [];
-    pendingBytes = 0;
-    if (chunks.length > 0) writing = writeChunks(handle, chunks).catch((error: unknown) => void (failure = error));
-  };
-  try {
-    for await (const chunk of content) {
-      if (failure !== undefined) throw failure;
-      pending.push(chunk);
-      pendingBytes += chunk.byteLength;
-      if (pendingBytes >= transferBufferBytes) await flush();
-    }
-    await flush();
-    await flush();
-  } finally {
-    await writing;
-  }
-}
-
-/** A full disk may take a part of a vectored write; the next one then says why. */
-async function writeChunks(handle: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
-  let rest = chunks.filter((chunk) => chunk.byteLength > 0);
-  while (rest.length > 0) {
-    let { bytesWritten } = await handle.writev(rest);
+/** A full disk may take a part of what it is given; the next write then says why. */
+async function writeWhole(handle: FileHandle, piece: Uint8Array): Promise<void> {
+  let rest = piece;
+  while (rest.byteLength > 0) {
+    const { bytesWritten } = await handle.write(rest);
     if (bytesWritten === 0) throw Object.assign(new Error('the file system took no bytes'), { code: 'ENOSPC' });
-    while (rest[0] !== undefined && bytesWritten >= rest[0].byteLength) {
-      bytesWritten -= rest[0].byteLength;
-      rest = rest.slice(1);
-    }
-    if (rest[0] !== undefined && bytesWritten > 0) rest = [rest[0].subarray(bytesWritten), ...rest.slice(1)];
+    rest = rest.subarray(bytesWritten);
   }
 }
 

@@ -21,7 +21,7 @@ import type { ArtifactStore } from './artifact-store.ts';
 import { objectStore, replacedMeanwhile, type DirectRequests, type ObjectBucket } from './object-store.ts';
 import type { S3Place } from '../settings/store-location.ts';
 import { partUrls } from './s3-part-urls.ts';
-import { partSize, partsOf, sendParts } from './upload-parts.ts';
+import { partsOf, sendParts } from './upload-parts.ts';
 
 /**
  * Artifacts in a bucket of S3 or of a store that speaks its protocol. Credentials and region come from where the AWS tools
@@ -105,7 +105,7 @@ export function s3Bucket(client: S3Client, bucket: string): ObjectBucket {
       throw replacedMeanwhile(undefined);
     },
 
-    write: (key, content, expectedBytes) => write(client, at(key), partsOf(content, partSize(expectedBytes))),
+    write: (key, content, expectedBytes) => write(client, at(key), partsOf(content, expectedBytes)),
 
     async list({ prefix, depth, limit, token }) {
       const answer = await client.send(

@@ -2,32 +2,35 @@
  * Cuts the content of an upload into the parts that object stores take: all of one size but for the last one. S3 takes
  * parts of 5 MiB or more and at most 10,000 of them, and some of its kin want them all equal; Azure takes 50,000 blocks.
  */
-export const partBytes = 8 * 1024 * 1024;
+const partBytes = 8 * 1024 * 1024;
 const maxParts = 10_000;
 
-/** The size of each part of a file that is expected to have so many bytes. */
-export function partSize(expectedBytes = 0): number {
-  return Math.max(partBytes, Math.ceil(expectedBytes / maxParts));
+/** At least one part, which may be empty; each is memory of its own. */
+export async function* partsOf(
+  content: AsyncIterable<Uint8Array>,
+  expectedBytes: number | undefined,
+): AsyncGenerator<Buffer, void> {
+  const size = partSize(expectedBytes);
+  let part: Buffer | undefined;
+  let [filled, sent] = [0, 0];
+  for await (const piece of content) {
+    for (let taken = 0; taken < piece.byteLength;) {
+      // Of the last part, and so of a small file, no more is taken up than will come.
+      part ??= Buffer.allocUnsafeSlow(Math.min(size, Math.max((expectedBytes ?? Infinity) - sent, 1)));
+      const fitting = piece.subarray(taken, taken + part.byteLength - filled);
+      part.set(fitting, filled);
+      filled += fitting.byteLength;
+      taken += fitting.byteLength;
+      if (filled < part.byteLength) continue;
+      yield part;
+      [part, filled, sent] = [undefined, 0, sent + filled];
+    }
+  }
+  if (filled > 0 || sent === 0) yield part?.subarray(0, filled) ?? Buffer.alloc(0);
 }
 
-/** At least one part, which may be empty. A part is memory of its own. */
-export async function* partsOf(content: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Buffer, void> {
-  let chunks: Uint8Array[] = [];
-  let bytes = 0;
-  let count = 0;
-  for await (const chunk of content) {
-    let rest = chunk;
-    while (bytes + rest.byteLength > size) {
-      chunks.push(rest.subarray(0, size - bytes));
-      rest = rest.subarray(size - bytes);
-      yield Buffer.concat(chunks);
-      count += 1;
-      [chunks, bytes] = [[], 0];
-    }
-    chunks.push(rest);
-    bytes += rest.byteLength;
-  }
-  if (bytes > 0 || count === 0) yield Buffer.concat(chunks);
+function partSize(expectedBytes = 0): number {
+  return Math.max(partBytes, Math.ceil(expectedBytes / maxParts));
 }
 
 /**

@@ -101,6 +101,25 @@ function isOwn(folder: ArtifactPath, { guid }: WorkspaceRef): boolean {
   return segmentsOf(folder).find((segment) => guidForm.test(segment)) === guid;
 }
 
+/** Removes all files of a workspace that is gone: behind the proxy, and in the roots that its experiments lay in. */
+export async function removeWorkspaceFiles(
+  places: ArtifactPlaces,
+  workspace: WorkspaceRef,
+  locations: readonly string[],
+): Promise<void> {
+  await workspaceFolder(places, workspace).remove(rootPath);
+  for (const root of places.roots) {
+    const folders = new Set<ArtifactPath>();
+    for (const location of locations) {
+      const folder = pathBelow(root.place, location);
+      if (folder === undefined || !isOwn(folder, workspace)) continue;
+      const segments = segmentsOf(folder);
+      folders.add(folderPath(segments.slice(0, segments.indexOf(workspace.guid) + 1).join('/')));
+    }
+    for (const folder of folders) await (await root.write()).remove(folder);
+  }
+}
+
 /** Removes the folder of a run or logged model that is gone; 'elsewhere' where the server does not write. */
 export async function removeFolder(
   places: ArtifactPlaces,

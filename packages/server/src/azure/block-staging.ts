@@ -83,13 +83,13 @@ function unknownBlock(): MlflowError {
   return invalidParameter('The list names a block that was not uploaded with this URL.');
 }
 
-/** A file that pushes its pieces, as something to pull them from. A piece is copied, because stores collect several of them. */
+/** A file that pushes its pieces, as something to pull them from. */
 async function* piecesOf(file: OpenArtifact): AsyncGenerator<Uint8Array> {
   let offered = Promise.withResolvers<Uint8Array | undefined>();
   let taken = Promise.withResolvers<undefined>();
   const sending = file
     .sendTo(async (piece) => {
-      offered.resolve(Uint8Array.from(piece));
+      offered.resolve(piece);
       await taken.promise;
     })
     .then(

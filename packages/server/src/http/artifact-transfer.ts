@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../access/caller.ts';
 import type { ArtifactTransfers, TransferFields } from '../artifacts/artifact-transfers.ts';
 import type { Download, Wanted } from '../artifacts/download.ts';
+import { bodyPieces } from './body-pieces.ts';
 import { routerPath } from './endpoint-route.ts';
 import type { UploadBody } from '../artifacts/upload-body.ts';
 
@@ -64,12 +65,8 @@ function entriesOf<Of extends object>(of: Of): (readonly [keyof Of, Of[keyof Of]
 
 /** The body of an upload, as it comes in. */
 export function uploadOf(request: FastifyRequest): UploadBody {
-  return {
-    // An iterator that gives up would otherwise take the request with it, and nothing could be read on.
-    content: request.raw.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
-    length: lengthOf(request),
-    maxBytes: undefined,
-  };
+  const length = lengthOf(request);
+  return { content: bodyPieces(request.raw, length), length, maxBytes: undefined };
 }
 
 const simpleTypes = new Set(['', 'text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data']);

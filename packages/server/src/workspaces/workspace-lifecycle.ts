@@ -6,6 +6,7 @@ import type { WorkspaceDirectory } from './workspace-directory.ts';
 import {
   countContents,
   insertWorkspace,
+  listLocations,
   lockWorkspace,
   removeWorkspace,
   updateWorkspace,
@@ -35,7 +36,8 @@ export interface LifecycleParts {
   readonly furnish: (db: Db, workspace: WorkspaceRef) => Promise<void>;
   /** Forgets what is cached about a workspace; runs with the commit that removes it. */
   readonly forget: (workspace: WorkspaceRef) => void;
-  readonly removeFiles: (workspace: WorkspaceRef) => Promise<void>;
+  /** The locations are those of its experiments. */
+  readonly removeFiles: (workspace: WorkspaceRef, locations: readonly string[]) => Promise<void>;
 }
 
 export function createWorkspaceLifecycle(parts: LifecycleParts): WorkspaceLifecycle {
@@ -69,7 +71,7 @@ export function createWorkspaceLifecycle(parts: LifecycleParts): WorkspaceLifecy
       }),
 
     async remove(find, condition) {
-      const removed = await engine.transaction(async (tx) => {
+      const { ref: removed, locations } = await engine.transaction(async (tx) => {
         const row = await locked(tx, find);
         const { experiments, runs, models } = await countContents(tx.db, row.workspace_id);
         // Every workspace has the experiment Default; alone and without runs it does not count.
@@ -79,6 +81,7 @@ export function createWorkspaceLifecycle(parts: LifecycleParts): WorkspaceLifecy
             `Cannot delete workspace '${row.name}': it still contains ${experiments} experiment(s), ${runs} run(s) and ${models} registered model(s).`,
           );
         }
+        const locations = await listLocations(tx.db, row.workspace_id);
         await removeWorkspace(tx, row);
         await countChange(tx);
         const ref = workspaceRef(row);
@@ -86,9 +89,9 @@ export function createWorkspaceLifecycle(parts: LifecycleParts): WorkspaceLifecy
           directory.forget();
           forget(ref);
         });
-        return ref;
+        return { ref, locations };
       });
-      await removeFiles(removed);
+      await removeFiles(removed, locations);
     },
   };
 }

@@ -60,6 +60,17 @@ export async function insertWorkspace(db: Db, row: NewWorkspace): Promise<Worksp
     .executeTakeFirst();
 }
 
+/** Where its experiments keep their artifacts. */
+export async function listLocations(db: Db, workspaceId: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom('experiments')
+    .select('artifact_location')
+    .distinct()
+    .where('workspace_id', '=', workspaceId)
+    .execute();
+  return rows.map(({ artifact_location }) => artifact_location);
+}
+
 export async function updateWorkspace(db: Db, workspaceId: number, change: WorkspaceChange): Promise<void> {
   await db.updateTable('workspaces').set(change).where('workspace_id', '=', workspaceId).execute();
 }

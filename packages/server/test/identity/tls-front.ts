@@ -40,7 +40,8 @@ export async function startTlsFront(): Promise<TlsFront> {
   };
 }
 
-async function makeCertificate(): Promise<{ certificate: string; key: string }> {
+/** For 127.0.0.1, by itself. */
+export async function makeCertificate(): Promise<{ certificate: string; key: string }> {
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const certificate = await X509CertificateGenerator.createSelfSigned({
