@@ -4,9 +4,6 @@ import type { FastifyInstance } from 'fastify';
 import { pino, type Logger } from 'pino';
 import type { WorkspaceRef } from './access/caller.ts';
 import { tokenHandlers } from './access/token-handlers.ts';
-import { checkLocation, experimentLocation } from './artifact-store/artifact-location.ts';
-import { openRoot, pathBelow } from './artifact-store/artifact-root.ts';
-import { openStore } from './artifact-store/open-store.ts';
 import { directOf } from './artifacts/artifact-folders.ts';
 import { artifactHandlers, listFolder } from './artifacts/artifact-handlers.ts';
 import { removeFolder, removeWorkspaceFiles } from './artifacts/artifact-folders.ts';
@@ -23,16 +20,15 @@ import { jobHandlers } from './azure/job-handlers.ts';
 import { runHistoryHandlers } from './azure/run-history-handlers.ts';
 import { newKey, openCallers } from './callers.ts';
 import { createChangeWatch } from './database/change-watch.ts';
-import type { Db, Engine, Transaction } from './database/engine.ts';
+import type { Db, Engine } from './database/engine.ts';
 import { insertDefaultExperiment } from './experiments/default-experiment.ts';
 import { experimentHandlers } from './experiments/experiment-handlers.ts';
 import { createApp } from './http/app.ts';
 import { createHostGuard } from './http/host-guard.ts';
-import type { TlsListener } from './http/tls-listener.ts';
 import { createWelcomePage } from './http/welcome-page.ts';
 import { directoryHandlers } from './identity/directory-handlers.ts';
 import { loggedModelHandlers } from './logged-models/logged-model-handlers.ts';
-import { findLockedModel, findModel, getModel } from './logged-models/logged-model-store.ts';
+import { getModel } from './logged-models/logged-model-store.ts';
 import { openMetricStore } from './metric-store/metric-store.ts';
 import { historyHandlers } from './model-registry/history-handlers.ts';
 import { findVersionFiles, modelVersionHandlers } from './model-registry/model-version-handlers.ts';
@@ -42,7 +38,7 @@ import { metricHandlers } from './runs/metric-handlers.ts';
 import { createRunHandles } from './runs/run-handles.ts';
 import { runHandlers } from './runs/run-handlers.ts';
 import { createRunLog } from './runs/run-log.ts';
-import { findLockedRun, findRun, getRun } from './runs/run-store.ts';
+import { getRun } from './runs/run-store.ts';
 import { openEngine } from './open-engine.ts';
 import { mlflowVersion, serverInfoHandlers } from './server-info.ts';
 import { openSecretKeep } from './secrets/secret-keep.ts';
@@ -50,12 +46,14 @@ import type { Settings } from './settings/parse-settings.ts';
 import { azureOrigin, clientUrl, tlsOrigin } from './settings/paste-lines.ts';
 import { createReadiness, type Readiness } from './telemetry/readiness.ts';
 import { createTelemetry, type MetricsSnapshot } from './telemetry/telemetry.ts';
-import { openCertificates, type Certificates } from './tls/certificates.ts';
 import { version } from './version.ts';
 import { openWorkspaceDirectory } from './workspaces/workspace-directory.ts';
 import { workspaceHandlers } from './workspaces/workspace-handlers.ts';
 import { createWorkspaceLifecycle } from './workspaces/workspace-lifecycle.ts';
 import { listPrivateRegions } from './workspaces/workspace-store.ts';
+import { openArtifactPlaces } from './artifact-places.ts';
+import { modelOrigins } from './model-origins.ts';
+import { listenWithTls, type SecureFront } from './secure-front.ts';
 
 export interface Server extends AsyncDisposable {
   /** The app as a function of requests: tests call it without a socket. */
@@ -70,9 +68,6 @@ export interface Server extends AsyncDisposable {
   /** Answers what is under way, then lets go of everything. */
   close(): Promise<void>;
 }
-
-/** The artifact folder may be shared, so an upload without a write for this long counts as given up. */
-const staleUploadMs = 60 * 60 * 1000;
 
 export interface ServerOptions {
   readonly logger?: Logger;
@@ -97,28 +92,11 @@ export async function createServer(settings: Settings, options: ServerOptions = 
     const metricStore = await openMetricStore(engine);
     const handles = createRunHandles();
     const { environment = process.env } = options;
-    const staleBefore = now() - staleUploadMs;
-    const store = await openStore({ destination: settings.artifactsDestination, staleBefore, environment });
-    const roots = await Promise.all(
-      rootsOf(settings).map((destination) => openRoot({ destination, staleBefore, environment })),
-    );
-    const places = { store, roots, directTransfers: settings.directTransfers };
-    const isInRoot = (location: string): boolean => roots.some(({ place }) => pathBelow(place, location) !== undefined);
-    const checkArtifactRoot = (root: string): string =>
-      checkLocation(root, { workingDirectory: process.cwd(), ownHosts: [], isInRoot });
-    const locationFor = (asked: string | undefined, workspace: WorkspaceRef, experimentId: number): string =>
-      asked === undefined || asked === ''
-        ? experimentLocation(
-            workspace.defaultArtifactRoot ?? settings.defaultArtifactRoot,
-            workspace.guid,
-            String(experimentId),
-          )
-        : checkArtifactRoot(asked);
+    const { places, checkArtifactRoot, locationFor } = await openArtifactPlaces(settings, environment, now);
     const furnish = (db: Db, workspace: WorkspaceRef): Promise<void> =>
       insertDefaultExperiment(db, workspace, { now, locationFor });
     const directory = await openWorkspaceDirectory(engine, now, furnish);
-    let secure: TlsListener | undefined;
-    let certificates: Certificates | undefined;
+    let secure: SecureFront | undefined;
     const origin = (): string =>
       azureOrigin(settings, { http: portOf(app), https: settings.tls === 'on' ? (secure?.port ?? 0) : undefined });
     const authorityUrl = (): string =>
@@ -149,30 +127,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
 
     const transfers = artifactTransfers(artifactRoom);
 
-    const registry = {
-      engine,
-      now,
-      async findRun(db: Db, workspace: WorkspaceRef, runId: string) {
-        const run = await findRun(db, workspace.workspaceId, runId);
-        return run === undefined ? undefined : { artifactUri: run.artifact_uri };
-      },
-      async findLoggedModel(db: Db, workspace: WorkspaceRef, modelId: string) {
-        const model = await findModel(db, workspace.workspaceId, modelId);
-        return model === undefined
-          ? undefined
-          : { artifactUri: model.artifact_uri, sourceRunId: model.source_run_id || undefined };
-      },
-      async hold(
-        tx: Transaction,
-        { workspaceId }: WorkspaceRef,
-        { runId, modelId }: { runId: string; modelId: string | null },
-      ) {
-        // Runs before models, as by whoever logs a point of both.
-        if (runId !== '') await findLockedRun(tx, workspaceId, runId);
-        if (modelId !== null) await findLockedModel(tx, workspaceId, modelId);
-      },
-    };
-
+    const registry = { engine, now, ...modelOrigins };
     const lifecycle = createWorkspaceLifecycle({
       engine,
       directory,
@@ -220,13 +175,13 @@ export async function createServer(settings: Settings, options: ServerOptions = 
         directTransfers: directTransferHandlers(artifactRoom),
         runHistory: runHistoryHandlers({ ...artifactRoom, capabilities, now, origin }),
         workspaces: workspaceHandlers({ engine, now, lifecycle, mayRead: decider.mayRead, checkArtifactRoot }),
-        serverInfo: serverInfoHandlers({ isDirect: directOf(places, store) !== undefined }),
+        serverInfo: serverInfoHandlers({ isDirect: directOf(places, places.store) !== undefined }),
         jobs: jobHandlers({ ...artifactRoom, engine, now, tokens: callers.jobTokens }),
         clientEnvironment: clientEnvironmentHandlers({
           engine,
           origin,
           plainUrl: () => clientUrl(settings, portOf(app)),
-          authority: () => certificates?.authority,
+          authority: () => secure?.authority,
         }),
         apiTokens: tokenHandlers({ engine, now, authenticator }),
         directory: directoryHandlers({ engine, now, tenant, authenticator }),
@@ -246,7 +201,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
       blobs: createBlobTransfers({
         ...artifactRoom,
         capabilities,
-        staging: createBlockStaging(store, now),
+        staging: createBlockStaging(places.store, now),
         revival: callers.revival,
         decider,
         catchUp,
@@ -294,34 +249,20 @@ export async function createServer(settings: Settings, options: ServerOptions = 
       ...(secure === undefined ? [] : [tlsOrigin(settings, secure.port)]),
     ];
 
-    /** Certificates are made here and not before: a server that nobody connects to needs none. */
-    async function listenWithTls(): Promise<void> {
-      const regions = (): Promise<string[]> => listPrivateRegions(engine.db);
-      const opened = await openCertificates(settings, { keep: secrets, now, regions });
-      certificates = opened;
-      const listener = listenerFor({
-        current: opened.current,
-        async forName(name) {
-          if (!opened.isNewName(name) || !(await opened.refresh())) return undefined;
-          listener.use(opened.current);
-          return opened.current;
-        },
-      });
-      secure = listener;
-      await listener.listen(settings.host, settings.tlsPort);
-      const stopRefreshing = keepFresh(opened, listener, logger);
-      app.server.once('close', stopRefreshing);
-    }
     return {
       app,
       get urls() {
         return urls();
       },
       get authority() {
-        return certificates?.authority;
+        return secure?.authority;
       },
       async listen() {
-        if (settings.tls === 'on') await listenWithTls();
+        if (settings.tls === 'on') {
+          const regions = (): Promise<string[]> => listPrivateRegions(engine.db);
+          secure = await listenWithTls(settings, { listenerFor, secrets, regions, now, logger });
+          app.server.once('close', secure.stop);
+        }
         await app.listen({ host: settings.host, port: settings.port, backlog: 1024 });
         const { auth, database, artifactsDestination } = settings;
         logger.info(
@@ -340,23 +281,6 @@ export async function createServer(settings: Settings, options: ServerOptions = 
   }
 }
 
-const refreshEveryMs = 60_000;
-
-/** Puts a renewed certificate in place of the old one without a restart. */
-function keepFresh(certificates: Certificates, listener: TlsListener, logger: Logger): () => void {
-  const timer = setInterval(() => {
-    certificates.refresh().then(
-      (isNew) => {
-        if (!isNew) return;
-        listener.use(certificates.current);
-        logger.info('the TLS certificate was renewed');
-      },
-      (error: unknown) => logger.error({ err: error }, 'the TLS certificate could not be renewed; the old one stays'),
-    );
-  }, refreshEveryMs).unref();
-  return () => clearInterval(timer);
-}
-
 /** Any row will do: it is found where connection, schema and disk are well. */
 function databaseReadiness({ db }: Engine, logger: Logger): Readiness {
   return createReadiness({
@@ -366,11 +290,6 @@ function databaseReadiness({ db }: Engine, logger: Logger): Readiness {
       else logger.warn({ err: cause }, 'server is not ready');
     },
   });
-}
-
-/** What the operator has named as places of artifacts beside the proxy's. */
-function rootsOf({ defaultArtifactRoot, artifactRoots }: Settings): readonly string[] {
-  return defaultArtifactRoot.startsWith('mlflow-artifacts:') ? artifactRoots : [defaultArtifactRoot, ...artifactRoots];
 }
 
 function portOf(app: FastifyInstance): number {
