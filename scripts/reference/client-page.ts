@@ -78,7 +78,7 @@ function documented(exported: ts.Symbol, checker: ts.TypeChecker): Documented {
   // A function that is named as a type has its docstring there.
   const typed =
     ts.isPropertySignature(declaration) && declaration.type !== undefined && ts.isTypeReferenceNode(declaration.type);
-  const behind = typed ? checker.getSymbolAtLocation((declaration.type as ts.TypeReferenceNode).typeName) : undefined;
+  const behind = typed ? checker.getSymbolAtLocation(declaration.type.typeName) : undefined;
   const sources = [symbol, ...(behind === undefined ? [] : [resolved(behind, checker)])];
   const text =
     sources.map((one) => ts.displayPartsToString(one.getDocumentationComment(checker))).find((one) => one !== '') ?? '';

@@ -62,7 +62,6 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-// eslint-disable-next-line @typescript-eslint/no-empty-function -- only its constructor is wanted, which has no name
 const AsyncFunction = (async () => {}).constructor as new (
   ...words: string[]
 ) => (...given: unknown[]) => Promise<void>;
