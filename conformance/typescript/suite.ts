@@ -109,7 +109,7 @@ await expect('a child names its parent', async () => {
     run.runId,
     await startRun({ nested: true }, (inner) => inner.runId),
   ]);
-  const tags = (await read(child ?? '')).data.tags ?? [];
+  const tags = (await read(child)).data.tags ?? [];
   same(tags.find(({ key }) => key === 'mlflow.parentRunId')?.value, parent);
 });
 
