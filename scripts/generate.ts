@@ -21,6 +21,7 @@ import {
 import { version } from '@lazuli/server';
 import { openApiDocument } from '../packages/contract/src/openapi.ts';
 import { attacksPage } from './reference/attacks-page.ts';
+import { clientPage } from './reference/client-page.ts';
 import { compatibilityPage } from './reference/compatibility-page.ts';
 import { endpointsPage } from './reference/endpoints-page.ts';
 import { errorsPage } from './reference/errors-page.ts';
@@ -58,6 +59,7 @@ const files: Readonly<Record<string, string>> = {
   'docs/reference/settings.md': settingsPage(),
   'docs/reference/limits.md': limitsPage(),
   'docs/reference/compatibility.md': compatibilityPage(root),
+  'docs/reference/client.md': clientPage(root),
   'docs/reference/roles.md': rolesPage(),
   'docs/reference/attacks.md': attacksPage(root),
   'ARCHITECTURE.md': withDrawing(present('ARCHITECTURE.md') ?? '', await importDrawing(root)),

@@ -1,4 +1,5 @@
 // An ONNX model by hand, in protobuf: y = x + x, for rows of two floats. Numbers are the fields of onnx.proto.
+import { TextEncoder } from 'node:util';
 
 /** A message of pairs of a field and its value: a number, a text, or bytes of another message. */
 function message(...fields) {

@@ -1,6 +1,7 @@
 // What each runtime does with the installed package: signs in with a token, logs a run, metrics and files, registers and
 // loads a model, searches. It is given by the environment: the server, a token, a folder, and which runtime this is.
 // One line a check, `ok - …` or `not ok - …`.
+import { Blob } from 'node:buffer';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';

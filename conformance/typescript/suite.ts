@@ -76,8 +76,7 @@ await expect('five thousand points from a loop arrive in order', async () => {
     metric_key: 'many',
     max_results: 2_000,
   })) {
-    if (value !== index / 7 || Number(step ?? 0) !== index)
-      throw new Error(`point ${index} is ${value} at ${String(step)}`);
+    if (value !== index / 7 || Number(step) !== index) throw new Error(`point ${index} is ${value} at ${String(step)}`);
     index += 1;
   }
   same(index, 5_000);
@@ -110,7 +109,7 @@ await expect('a child names its parent', async () => {
     run.runId,
     await startRun({ nested: true }, (inner) => inner.runId),
   ]);
-  const tags = (await read(child ?? '')).data.tags ?? [];
+  const tags = (await read(child)).data.tags ?? [];
   same(tags.find(({ key }) => key === 'mlflow.parentRunId')?.value, parent);
 });
 

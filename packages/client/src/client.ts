@@ -19,6 +19,21 @@ export type Client = {
   };
 };
 
+/**
+ * A client of one server, with a method for every endpoint; it reads no environment.
+ *
+ * @example
+ * ```ts
+ * const client = createClient({ url: getTrackingUri(), retries: { maxRetries: 2 } });
+ * const { run } = await client.runs.createRun({ experiment_id: '0', start_time: Date.now() });
+ * await client.runs.logBatch({
+ *   run_id: run.info.run_id,
+ *   metrics: [{ key: 'loss', value: 0.5, step: 1, timestamp: Date.now() }],
+ *   params: [{ key: 'rate', value: '0.1' }],
+ * });
+ * await client.runs.updateRun({ run_id: run.info.run_id, status: 'FINISHED', end_time: Date.now() });
+ * ```
+ */
 export function createClient(options: TransportOptions): Client {
   return clientOver(createTransport(options));
 }

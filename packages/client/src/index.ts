@@ -53,7 +53,18 @@ export const {
   flush,
 } = tracking;
 
-/** Loads an ONNX model: `models:/{name}/{version}`, `models:/{name}@{alias}`, `models:/{model id}`, `runs:/{run}/{path}`. */
+/**
+ * Loads an ONNX model: `models:/{name}/{version}`, `models:/{name}@{alias}`, `models:/{model id}`, `runs:/{run}/{path}`. It
+ * is run by onnxruntime-node, which has to be installed beside this package, or by `options.runtime`.
+ *
+ * @example
+ * ```ts
+ * const { source } = await startRun(() => logModel({ name: 'net', onnx: './model.bin' }));
+ * const { metadata, predict } = await loadModel(source, { runtime }); // await import('onnxruntime-web'), for instance
+ * const outputs = await predict([[5.1, 3.5, 1.4, 0.2]]);
+ * console.log(Object.keys(metadata.flavors), outputs);
+ * ```
+ */
 export function loadModel(uri: string, options: LoadOptions = {}): Promise<LoadedModel> {
   return loadedModel(uri, tracking.connections, options, onnxRuntimeNode);
 }
@@ -61,6 +72,16 @@ export function loadModel(uri: string, options: LoadOptions = {}): Promise<Loade
 /**
  * Downloads a file or folder: `runs:/{run}[/{path}]`, `models:/…`, or an artifact URI. Gives the files, which lie in
  * `into`, or in a new temporary folder. One that was broken off goes on where it was.
+ *
+ * @example
+ * ```ts
+ * const runId = await startRun(async (run) => {
+ *   await run.logArtifacts('./out', 'plots');
+ *   return run.runId;
+ * });
+ * const files = await downloadArtifacts(`runs:/${runId}/plots`, './here');
+ * console.log(files);
+ * ```
  */
 export async function downloadArtifacts(uri: string, into?: string, options?: TransferOptions): Promise<string[]> {
   const location = await locationOf(uri, tracking.connections);
@@ -71,6 +92,12 @@ export async function downloadArtifacts(uri: string, into?: string, options?: Tr
 /**
  * Sends what a run could not send when it was logged; errors and warnings name the file. Give `connectOptions` where the
  * environment does not say how to sign in, or `server` to reach each server in a way of its own.
+ *
+ * @example
+ * ```ts
+ * const { sent } = await resumeLog('./unsent.jsonl'); // the file that an error named
+ * console.log(`${sent} lines are on the server now`);
+ * ```
  */
 export function resumeLog(
   file: string,
@@ -86,7 +113,15 @@ export function resumeLog(
   return resumeFile(file, connected, signal === undefined ? {} : { signal });
 }
 
-/** `fetch` as the environment asks for it: proxies, authorities, client certificates. For `createClient({ url, fetch })`. */
+/**
+ * `fetch` as the environment asks for it: proxies, authorities, client certificates. For `createClient({ url, fetch })`.
+ *
+ * @example
+ * ```ts
+ * const client = createClient({ url: getTrackingUri(), fetch: environmentFetch() });
+ * console.log(await client.experiments.getExperiment({ experiment_id: '0' }));
+ * ```
+ */
 export function environmentFetch(environment: Environment = env): typeof fetch {
   return fetchWith(connectionSettings(environment).tls, environment);
 }

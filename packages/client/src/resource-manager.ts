@@ -8,6 +8,7 @@ export type ResourceManager = (method: string, pathAndQuery: string, body?: unkn
 
 export const apiVersion = '2024-10-01';
 
+/** Calls Azure Resource Manager of a server: workspaces, roles and jobs as Azure's own clients see them. */
 export function createResourceManager(options: TransportOptions): ResourceManager {
   const transport = createTransport(options);
   return async (method, pathAndQuery, body) => {

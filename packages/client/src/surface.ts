@@ -13,7 +13,7 @@ export type {
 export type { AuthorizationSource, CallOptions, TransportOptions } from './transport.ts';
 export type { RetryPolicy } from './retry-policy.ts';
 export { createTracking } from './tracking/tracking.ts';
-export type { SearchRunsOptions, StartRun, StartRunOptions, Tracking } from './tracking/tracking.ts';
+export type { SearchRunsOptions, StartRun, StartRunOptions, Tracking } from './tracking/tracking-functions.ts';
 export type { ConnectOptions, Connection } from './tracking/connection.ts';
 export type { Platform, SignedIn } from './tracking/platform.ts';
 export type { FinalStatus, MetricOptions, ParamValue, Run as ActiveRun } from './tracking/run-handle.ts';

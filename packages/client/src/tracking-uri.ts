@@ -47,7 +47,15 @@ export interface DatabricksTrackingUri {
 const azureScope =
   /\/subscriptions\/([^/]+)\/resourceGroups\/([^/]+)\/providers\/Microsoft\.MachineLearningServices\/(workspaces|registries)\/([^/]+)/i;
 
-/** Reads a tracking or registry URI; refuses what no client of a server can use, and says why. */
+/**
+ * Reads a tracking or registry URI; refuses what no client of a server can use, and says why.
+ *
+ * @example
+ * ```ts
+ * console.log(parseTrackingUri('databricks://team').kind); // databricks
+ * console.log(parseTrackingUri('http://127.0.0.1:5000/prefix/')); // { kind: 'http', url: 'http://127.0.0.1:5000/prefix' }
+ * ```
+ */
 export function parseTrackingUri(uri: string): TrackingUri {
   const text = uri.trim();
   const scheme = /^([a-z][a-z0-9+.-]*)(?::|$)/i.exec(text)?.[1]?.toLowerCase();
@@ -136,6 +144,17 @@ export interface WorkspaceAddress {
 /**
  * The tracking URI of a workspace, built by hand. A workspace behind a private link has another host, which carries its
  * id: fetch its URI, or give `host`.
+ *
+ * @example
+ * ```ts
+ * const uri = azureMlTrackingUri({
+ *   region: 'westeurope',
+ *   subscriptionId: '00000000-0000-0000-0000-000000000000',
+ *   resourceGroup: 'research',
+ *   workspaceName: 'flowers',
+ * });
+ * setTrackingUri(uri); // signs in with the first operation
+ * ```
  */
 export function azureMlTrackingUri(address: WorkspaceAddress): string {
   const { subscriptionId, resourceGroup, workspaceName } = address;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { createClient, downloadArtifacts, logParam, MlflowError, setTrackingUri, startRun } from '../dist/index.js';
 import { freePort, startServer } from './serving.js';
 
@@ -120,6 +121,29 @@ test('the package names whose code it holds, with their licences', async () => {
   ])
     assert.match(notices, line);
   assert.match(notices, /Digital Bazaar, Inc\./);
+});
+
+test('the sizes of the bundles are those that README.md names', async () => {
+  const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
+  const [, named, namedForBrowsers] = /\((\d+) KB gzipped; (\d+) KB for browsers\)/.exec(readme) ?? [];
+  for (const [entry, kilobytes] of [
+    ['index.js', named],
+    ['browser.js', namedForBrowsers],
+  ]) {
+    // What loads with the entry; the rest loads when it is needed.
+    const files = new Set([entry]);
+    let bytes = 0;
+    for (const name of files) {
+      const text = await readFile(new URL(`../dist/${name}`, import.meta.url), 'utf8');
+      for (const [, other] of text.matchAll(/^(?:import|export)[^;]*?["']\.\/([\w.-]+\.js)["']/gm)) files.add(other);
+      bytes += gzipSync(text, { level: 9 }).length;
+    }
+    // Within two: what packs differs a little from one Node to the next.
+    assert.ok(
+      Math.abs(bytes / 1000 - Number(kilobytes)) < 2,
+      `${entry} has ${bytes} bytes, README.md says ${kilobytes} KB`,
+    );
+  }
 });
 
 test('all pages of a search are one iteration', async () => {

@@ -23,31 +23,47 @@ import {
 import { createSignInContext, type SignInContext, type SignInOptions } from './sign-in-context.ts';
 import { developerClientId, userSource } from './user-session.ts';
 
-/** The credentials by name. Nothing is read or asked before a token is wanted; tokens are cached. */
+/**
+ * A service principal with its secret. As with every credential, nothing is read or asked before a token is wanted, and tokens
+ * are cached.
+ *
+ * @example
+ * ```ts
+ * const { AZURE_TENANT_ID: tenantId, AZURE_CLIENT_ID: clientId, AZURE_CLIENT_SECRET: clientSecret } = process.env;
+ * const authorization = azureAuthorization({ credential: clientSecretCredential({ tenantId, clientId, clientSecret }) });
+ * setTrackingUri('azureml://westeurope.api.azureml.ms/mlflow/v1.0/subscriptions/…', { authorization });
+ * ```
+ */
 export function clientSecretCredential(options: ClientSecretOptions & SignInOptions): TokenCredential {
   return lazily('client secret', options, (context) => clientSecretSource(options, context));
 }
 
+/** A service principal with its certificate, a PEM or PKCS#12 file. */
 export function clientCertificateCredential(options: ClientCertificateOptions & SignInOptions): TokenCredential {
   return lazily('client certificate', options, (context) => clientCertificateSource(options, context));
 }
 
+/** A service principal with a token that another issuer gave it, read anew from its file for each sign-in. */
 export function workloadIdentityCredential(options: WorkloadIdentityOptions & SignInOptions): TokenCredential {
   return lazily('workload identity', options, (context) => workloadIdentitySource(options, context));
 }
 
+/** A user by name and password, which Microsoft advises against. */
 export function userPasswordCredential(options: UserPasswordOptions & SignInOptions): TokenCredential {
   return lazily('user password', options, (context) => userPasswordSource(options, context));
 }
 
+/** The identity that Azure gives to the machine or service that this runs on. */
 export function managedIdentityCredential(options: ManagedIdentityOptions & SignInOptions = {}): TokenCredential {
   return lazily('managed identity', options, (context) => managedIdentitySource(options, context));
 }
 
+/** Who is signed in to the Azure CLI. */
 export function azureCliCredential(options: DeveloperToolOptions & SignInOptions = {}): TokenCredential {
   return lazily('Azure CLI', options, (context) => azureCliSource(options, context));
 }
 
+/** Who is signed in to Azure PowerShell. */
 export function azurePowerShellCredential(options: DeveloperToolOptions & SignInOptions = {}): TokenCredential {
   return lazily('Azure PowerShell', options, (context) => azurePowerShellSource(options, context));
 }
@@ -59,12 +75,14 @@ interface UserOptions extends AuthorityOptions, SignInOptions {
 
 export type DeviceCodeOptions = UserOptions & Pick<DeviceCodeFlow, 'prompt'>;
 
+/** A person who signs in on another device, with a code. */
 export function deviceCodeCredential(options: DeviceCodeOptions = {}): TokenCredential {
   return lazily('device code', options, (context) => deviceCodeSource(options, context));
 }
 
 export type InteractiveBrowserOptions = UserOptions & Pick<BrowserFlow, 'limit' | 'open'>;
 
+/** A person who signs in with the browser of this machine. */
 export function interactiveBrowserCredential(options: InteractiveBrowserOptions = {}): TokenCredential {
   return lazily('interactive browser', options, (context) => browserSource(options, context));
 }
@@ -128,6 +146,13 @@ export interface AzureCredentialOptions extends SignInOptions {
 /**
  * Tries the environment (service principal), workload identity, managed identity, Azure CLI, Azure PowerShell and a browser
  * one by one, and remembers the first that signs in. Rejects with a `SignInError` that lists every attempt.
+ *
+ * @example
+ * ```ts
+ * const credential = azureCredential(); // AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, for instance
+ * const token = await credential.getToken('https://management.azure.com/.default');
+ * console.log(new Date(token?.expiresOnTimestamp ?? 0));
+ * ```
  */
 export function azureCredential(options: AzureCredentialOptions = {}): TokenCredential {
   let chain: Promise<TokenCredential> | undefined;

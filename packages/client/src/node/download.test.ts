@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { TransferProgress } from '../artifacts/artifact-store.ts';
+import { MlflowError } from '@lazuli/contract';
+import type { ArtifactStore, TransferProgress } from '../artifacts/artifact-store.ts';
 import { proxiedStore } from '../artifacts/proxied-store.ts';
 import { createTransport } from '../transport.ts';
 import { download } from './download.ts';
@@ -133,6 +134,29 @@ test('a part that is the whole, and one whose version nobody knows, begin anew',
   await file.fetchFile();
   expect(file.ranges).toEqual([undefined, 'bytes=200000-', undefined]);
   expect((await downloaded()).equals(content)).toBe(true);
+});
+
+test('a store that refuses an older version is asked anew', async () => {
+  const asked: unknown[] = [];
+  const store: ArtifactStore = {
+    list: async () => [],
+    upload: async () => undefined,
+    async open(_, { offset, etag } = {}) {
+      asked.push([offset, etag]);
+      // *Blobs of Azure are read on condition that they are still the same.*
+      if (etag !== undefined) throw new MlflowError('RESOURCE_CONFLICT', 'ConditionNotMet', { status: 412 });
+      return { body: new Blob(['new']).stream(), offset: 0, size: 3, etag: '"v2"' };
+    },
+  };
+  await writeFile(join(folder, 'a.bin.part'), 'olde');
+  await writeFile(join(folder, 'a.bin.part.etag'), '"v1"');
+  await download({ store, folder: 'a.bin' }, folder);
+  expect(asked).toEqual([
+    [4, '"v1"'],
+    [0, undefined],
+  ]);
+  expect(await readFile(join(folder, 'a.bin'), 'utf8')).toBe('new');
+  expect(await readdir(folder)).toEqual(['a.bin']);
 });
 
 const digests: [string, (bytes: Buffer) => http.OutgoingHttpHeaders][] = [

@@ -63,7 +63,7 @@ async function downloadFile(
     try {
       const opened = await store.open(path, {
         offset: bytes,
-        ...(etag === undefined ? {} : { etag }),
+        ...(etag === undefined || bytes === 0 ? {} : { etag }),
         ...(signal === undefined ? {} : { signal }),
       });
       if (opened.offset === 0) await begin(partial, opened.etag);

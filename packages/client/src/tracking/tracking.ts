@@ -1,117 +1,27 @@
-import {
-  invalidParameter,
-  MlflowError,
-  type Experiment,
-  type ModelVersion,
-  type Run as RunRecord,
-  type RunTag,
-} from '@lazuli/contract';
+import { invalidParameter, MlflowError, type Run as RunRecord, type RunTag } from '@lazuli/contract';
 import type { Client } from '../client.ts';
 import { flag } from '../environment.ts';
-import { loggedModel, type LoggedModelHandle, type ModelToLog } from '../models/log-model.ts';
-import { registeredVersion, type RegisterOptions } from '../models/register-model.ts';
+import { loggedModel } from '../models/log-model.ts';
+import { registeredVersion } from '../models/register-model.ts';
 import { connect, type Connection, type ConnectOptions } from './connection.ts';
 import { addressOf, connectBoth, type DualTrackingUris } from './dual-connection.ts';
 import { experimentNamed, experimentOfEnvironment } from './experiments.ts';
 import { isStatusForeign } from './job.ts';
 import type { Platform } from './platform.ts';
-import type { MetricOptions, ParamValue, Run } from './run-handle.ts';
+import type { ParamValue, Run } from './run-handle.ts';
 import { openRun } from './run.ts';
-import { watchSystem, type SystemMetricsOptions } from './system-metrics.ts';
-
-export interface StartRunOptions {
-  /** Default: a name that the server makes up. */
-  readonly runName?: string;
-  /** Default: that of `setExperiment`, else that of the environment, else `Default`. */
-  readonly experimentName?: string;
-  readonly experimentId?: string;
-  /** Goes on with a run that exists. */
-  readonly runId?: string;
-  /** Makes it a child of the run that surrounds it. */
-  readonly nested?: boolean;
-  /** Makes it a child of this run. */
-  readonly parentRunId?: string;
-  readonly tags?: Readonly<Record<string, ParamValue>>;
-  readonly description?: string;
-  /** Samples CPU, memory, disk, network and GPUs while the run lives; default: MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING. */
-  readonly systemMetrics?: boolean | SystemMetricsOptions;
-}
-
-export interface SearchRunsOptions {
-  readonly experimentIds?: readonly string[];
-  readonly experimentNames?: readonly string[];
-  /** `metrics.loss < 0.1 and params.optimizer = 'adam'` */
-  readonly filter?: string;
-  /** `['metrics.loss ASC']`; newest first without it. */
-  readonly orderBy?: readonly string[];
-  readonly viewType?: 'ACTIVE_ONLY' | 'DELETED_ONLY' | 'ALL';
-  /** Runs of one request; default 1000. */
-  readonly pageSize?: number;
-  readonly signal?: AbortSignal;
-}
-
-/** What people write training loops with. State, such as the tracking URI, belongs to one value of it. */
-/** Starts a run, around some work or to be handed around. */
-export interface StartRun {
-  /**
-   * Runs `work` within a run, which ends with it: FINISHED, FAILED where it throws, KILLED by a signal. Only the code within
-   * sees the run as the active one, however many others run beside it.
-   */
-  <T>(work: (run: Run) => Promise<T> | T): Promise<T>;
-  <T>(options: StartRunOptions, work: (run: Run) => Promise<T> | T): Promise<T>;
-  /** Starts a run that is handed around: `await using run = await startRun()` ends it as FINISHED at the end of the block. */
-  (options?: StartRunOptions): Promise<Run>;
-}
-
-export interface Tracking {
-  /**
-   * Says where runs go; sends nothing. The environment's MLFLOW_TRACKING_URI stands in for it. `{ primary, secondary,
-   * onSecondaryFailure }` has them go to two places at once.
-   */
-  readonly setTrackingUri: (uri: string | DualTrackingUris, options?: ConnectOptions) => void;
-  /** The URI that runs go to; throws where there is none. */
-  readonly getTrackingUri: () => string;
-  /** Says where registered models are, if not where the runs are (or MLFLOW_REGISTRY_URI). */
-  readonly setRegistryUri: (uri: string, options?: ConnectOptions) => void;
-  readonly getRegistryUri: () => string;
-  /** The client of the tracking URI, with a method for every endpoint. */
-  readonly getClient: () => Promise<Client>;
-  readonly getRegistryClient: () => Promise<Client>;
-  /** Chooses the experiment of the runs to come, by name; makes it where it is not there. */
-  readonly setExperiment: (name: string) => Promise<Experiment>;
-  readonly startRun: StartRun;
-  /** The run that surrounds the code that asks. */
-  readonly activeRun: () => Run | undefined;
-  readonly logParam: (name: string, value: ParamValue) => Promise<void>;
-  readonly logParams: (params: Readonly<Record<string, ParamValue>>) => Promise<void>;
-  readonly logMetric: (name: string, value: number, options?: MetricOptions) => Promise<void>;
-  readonly logMetrics: (metrics: Readonly<Record<string, number>>, options?: MetricOptions) => Promise<void>;
-  readonly setTag: (name: string, value: ParamValue) => Promise<void>;
-  readonly setTags: (tags: Readonly<Record<string, ParamValue>>) => Promise<void>;
-  readonly logArtifact: Run['logArtifact'];
-  readonly logArtifacts: Run['logArtifacts'];
-  readonly logText: Run['logText'];
-  readonly logDict: Run['logDict'];
-  readonly logTable: Run['logTable'];
-  readonly logImage: Run['logImage'];
-  readonly logFigure: Run['logFigure'];
-  /** Logs a model of the active run, or of `model.run`; registers it where `registeredModelName` says so. */
-  readonly logModel: (model: ModelToLog & { readonly run?: Run }) => Promise<LoggedModelHandle>;
-  /** Registers a model, `runs:/{run}/{path}` or `models:/{model id}`, as the next version of a name, which it makes if need be. */
-  readonly registerModel: (source: string, name: string, options?: RegisterOptions) => Promise<ModelVersion>;
-  /** All runs that match, fetched page by page as they are asked for; of the current experiment where none is named. */
-  readonly searchRuns: (options?: SearchRunsOptions) => AsyncGenerator<RunRecord, void, undefined>;
-  /** Sends what waits in the queues of all open runs, and what a second store has still to be told. */
-  readonly flush: () => Promise<void>;
-  /** The connections, for what is built on top of this. */
-  readonly connections: { readonly tracking: () => Promise<Connection>; readonly registry: () => Promise<Connection> };
-}
+import { watchSystem } from './system-metrics.ts';
+import type { StartRunOptions, Tracking } from './tracking-functions.ts';
 
 interface Place {
   readonly uri: string | DualTrackingUris;
   readonly options: ConnectOptions;
 }
 
+/**
+ * The functions that log, with a tracking URI and an experiment of their own; those of the module are one such value. In a
+ * browser: `createTracking(browserPlatform())`.
+ */
 export function createTracking(platform: Platform): Tracking {
   let tracking: Place | undefined;
   let registry: Place | undefined;

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { createClient } from '@lazuli/client';
@@ -15,7 +15,7 @@ import {
 import { createClientCertificate, identitySecretFile } from '@lazuli/server';
 import { decodeJwt } from 'jose';
 import { chromium } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { anApplication, aUser, formOf } from './authority-fixture.ts';
 import { startSecureAuthority, type SecureAuthority } from './secure-authority.ts';
 
@@ -63,6 +63,51 @@ test('a certificate signs in, as PEM and as PKCS#12', async () => {
   expect(await callerBy(chain({ ...environment, AZURE_CLIENT_CERTIFICATE_PATH: pem }))).toBe(object.object_id);
   const locked = { AZURE_CLIENT_CERTIFICATE_PATH: pfx, AZURE_CLIENT_CERTIFICATE_PASSWORD: 'open sesame' };
   expect(await callerBy(chain({ ...environment, ...locked }))).toBe(object.object_id);
+});
+
+describe('a certificate that OpenSSL made', () => {
+  let folder = '';
+  const openssl = (...words: string[]): void => {
+    execFileSync('openssl', words, { cwd: folder, stdio: 'pipe' });
+  };
+  const environment: Record<string, string> = { AZURE_TENANT_ID: 'adfs' };
+  let objectId = '';
+  beforeAll(async () => {
+    folder = await mkdtemp(join(server.dataDir, 'certificates-'));
+    const made = ['-keyout', 'key.pem', '-out', 'cert.pem', '-subj', '/CN=by openssl', '-days', '2'];
+    openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...made);
+    const { directory } = server.client;
+    const { object } = await directory.createServicePrincipal({ display_name: 'by openssl' });
+    await directory.addCertificate({
+      object: object.object_id,
+      certificate: await readFile(join(folder, 'cert.pem'), 'utf8'),
+    });
+    objectId = object.object_id;
+    environment['AZURE_CLIENT_ID'] = object.app_id ?? '';
+  });
+
+  const pkcs12 = ['pkcs12', '-export', '-in', 'cert.pem', '-inkey', 'key.pem', '-out', 'file'];
+  const pkcs8 = ['pkcs8', '-topk8', '-in', 'key.pem', '-out', 'file'];
+  const open = ['-keypbe', 'NONE', '-certpbe', 'NONE', '-nomac', '-passout', 'pass:'];
+  test.each([
+    ['PEM with a password', [...pkcs8, '-passout', 'pass:geheim'], 'geheim'],
+    ['PEM with an empty password', [...pkcs8, '-passout', 'pass:'], ''],
+    ['PEM without one', [...pkcs8, '-nocrypt'], undefined],
+    ['PKCS#12 in AES with a password', [...pkcs12, '-passout', 'pass:geheim'], 'geheim'],
+    ['PKCS#12 in AES with an empty password', [...pkcs12, '-passout', 'pass:'], ''],
+    ['PKCS#12 in RC2 and 3DES with a password', [...pkcs12, '-legacy', '-passout', 'pass:geheim'], 'geheim'],
+    ['PKCS#12 in RC2 and 3DES with an empty password', [...pkcs12, '-legacy', '-passout', 'pass:'], ''],
+    ['PKCS#12 without a password', [...pkcs12, ...open], undefined],
+  ])('signs in: %s', async (_, words, password) => {
+    openssl(...words);
+    const path = join(folder, 'file');
+    if (words[0] === 'pkcs8') await appendFile(path, await readFile(join(folder, 'cert.pem')));
+    const certificate = {
+      AZURE_CLIENT_CERTIFICATE_PATH: path,
+      ...(password === undefined ? {} : { AZURE_CLIENT_CERTIFICATE_PASSWORD: password }),
+    };
+    expect(await callerBy(chain({ ...environment, ...certificate }))).toBe(objectId);
+  });
 });
 
 test('a managed identity signs in, of App Service, of Azure Machine Learning and of a virtual machine', async () => {

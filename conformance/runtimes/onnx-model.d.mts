@@ -1,0 +1,1 @@
+export function doublingModel(): Uint8Array<ArrayBuffer>;
