@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import type { Client } from '@lazuli/client';
+import { MlflowError, type Client } from '@lazuli/client';
 import type { Command } from 'commander';
 import { readClientVariables, type ServerOptions } from '../client-variables.ts';
-import { connectionOf } from '../connection.ts';
+import { serverUrl } from '../connection.ts';
 import { CommandError, EndWithStatus } from '../output.ts';
 import { runProgram, statusOf, type ProgramEnd } from '../run-program.ts';
 import type { Surroundings } from '../surroundings.ts';
@@ -62,7 +62,8 @@ async function runJob(
       ...description,
     ],
   });
-  const { run_id: runId, artifact_uri: artifactUri } = run.info;
+  const { run_id: runId } = run.info;
+  const { origin } = new URL(serverUrl(options, surroundings));
   const job = await client.jobs.startJob({ run_id: runId });
   const place = /\/subscriptions\/([^/]+)\/resourceGroups\/([^/]+)\/.*\/([^/]+)$/.exec(
     variables['MLFLOW_TRACKING_URI'] ?? '',
@@ -94,7 +95,7 @@ async function runJob(
     } finally {
       copy.end();
       await finished(copy);
-      await keepOutput(log, artifactUri, { options, surroundings });
+      await keepOutput(log, { client, origin, experimentId, runId });
       const status = end.signal !== null ? 'KILLED' : end.code === 0 ? 'FINISHED' : 'FAILED';
       await client.runs.updateRun({ run_id: runId, status, end_time: Date.now() });
       await client.jobs.endJob({ job_id: job.job_id });
@@ -124,25 +125,32 @@ async function experimentNamed(client: Client, name: string): Promise<string> {
   }
 }
 
-async function keepOutput(
-  file: string,
-  artifactUri: string,
-  { options, surroundings }: { readonly options: JobOptions; readonly surroundings: Surroundings },
-): Promise<void> {
-  const [, path] = /^mlflow-artifacts:\/+(.*)$/.exec(artifactUri) ?? [];
-  // Where clients write artifacts themselves there is no server to take them.
-  if (path === undefined) return;
-  const { url, token, workspace } = connectionOf(options, surroundings);
-  const response = await fetch(`${url}/api/2.0/mlflow-artifacts/artifacts/${path}/${logPath}`, {
+interface Output {
+  readonly client: Client;
+  readonly origin: string;
+  readonly experimentId: string;
+  readonly runId: string;
+}
+
+/** By a signed URL, because the run's files may lie in any store that the server reaches. */
+async function keepOutput(file: string, { client, origin, experimentId, runId }: Output): Promise<void> {
+  const reserved = await client.runHistory
+    .reserveRunArtifacts({ experiment: experimentId, run_id: runId, paths: [{ path: logPath }] })
+    .catch((error: unknown) => {
+      if (error instanceof MlflowError && unreached.includes(error.errorCode)) return undefined;
+      throw error;
+    });
+  const { contentUri } = reserved?.artifactContentInformation[logPath] ?? {};
+  if (contentUri === undefined) return;
+  const { pathname, search } = new URL(contentUri);
+  const response = await fetch(origin + pathname + search, {
     method: 'PUT',
-    headers: {
-      'content-type': 'text/plain',
-      'content-length': String(statSync(file).size),
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...(workspace === undefined ? {} : { 'x-mlflow-workspace': workspace }),
-    },
+    headers: { 'content-type': 'text/plain', 'content-length': String(statSync(file).size) },
     body: Readable.toWeb(createReadStream(file)) as ReadableStream,
     duplex: 'half',
   });
   if (!response.ok) throw new CommandError(1, `The output could not be kept: the server answered ${response.status}.`);
 }
+
+/** Where clients write artifacts themselves there is no server to take them. */
+const unreached: readonly string[] = ['NOT_IMPLEMENTED', 'INVALID_PARAMETER_VALUE'];
