@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -206,7 +207,8 @@ for value in (1, 2):
 
 
 def expect_two_runs(output):
-    first, second = output.split()[-2:]
+    # MLflow prints where to look at a run, too.
+    first, second = re.findall("^[0-9a-f]{32}$", output, re.MULTILINE)
     assert [MlflowClient().get_run(run).data.metrics["m"] for run in (first, second)] == [1, 2]
 
 
