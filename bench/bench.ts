@@ -61,7 +61,7 @@ async function remove(folder: string): Promise<void> {
 /** A server of our own, on data of its own so that no workload inherits another's data or background work; or the one at --url. */
 async function measure(workload: Workload, surroundings: Surroundings): Promise<Measured> {
   const { options, runName, folder, postgres, undo } = surroundings;
-  const { url, engine, processes, scale, durationMs } = options;
+  const { url, engine, processes, auth, scale, durationMs } = options;
   const isReusable = workload.seeds === 'reusable data';
   const name = isReusable ? workload.id : `${workload.id}-${runName}`;
   const dataDir = join(folder, name);
@@ -72,9 +72,9 @@ async function measure(workload: Workload, surroundings: Surroundings): Promise<
       await mkdir(dataDir, { recursive: true });
       const databaseUrl = await postgres?.openDatabase(database);
       const logPrefix = join(folder, `${workload.id}-${runName}`);
-      server = await startServer({ dataDir, databaseUrl, processes, logPrefix }, undo);
+      server = await startServer({ dataDir, databaseUrl, processes, auth, logPrefix }, undo);
     }
-    const target = targetOf(server?.urls ?? (url === undefined ? [] : [url]));
+    const target = targetOf(server?.urls ?? (url === undefined ? [] : [url]), server?.token);
     const client = await openTrackingClient(target);
     try {
       const note = (text: string): void => {
@@ -119,17 +119,19 @@ function summaryOf({ workload, outcome, failure }: Measured): string {
   return `${workload.id}: ${figures.join(', ')}, ${outcome.errors} errors, ${outcome.problems.length} wrong answers`;
 }
 
-function serverName({ url, label, engine, processes }: Options): string {
+function serverName({ url, label, engine, processes, auth }: Options): string {
   if (url !== undefined) return label ?? url.host;
-  return processes === 1 ? `Lazuli on ${engine}` : `Lazuli on ${engine}, ${processes} processes`;
+  const count = processes === 1 ? '' : `, ${processes} processes`;
+  return `Lazuli on ${engine}${count}${auth === 'none' ? '' : ', with access control'}`;
 }
 
 /** Complete runs have a plain name; others say what they hold, so that they never replace a complete one on SQLite. */
-function resultName(run: BenchRun, { url, engine, processes, selected }: Options): string {
+function resultName(run: BenchRun, { url, engine, processes, auth, selected }: Options): string {
   const parts = [run.date.toISOString().slice(0, 10), run.commit];
   if (url !== undefined) parts.push(run.server.replace(/[^\w.-]+/g, '-'));
   if (engine !== 'sqlite') parts.push(engine);
   if (processes !== 1) parts.push(`${processes}-processes`);
+  if (auth !== 'none') parts.push(auth);
   if (selected.length < workloads.length) parts.push(...selected.map(({ id }) => id));
   if (run.scale !== 1) parts.push(`scale-${run.scale}`);
   return parts.join('-');

@@ -11,6 +11,8 @@ import { connect } from 'node:net';
 export interface Address {
   readonly host: string;
   readonly port: number;
+  /** Shown with each request, where the server asks for one. */
+  readonly token?: string | undefined;
 }
 
 /** Connection i of those that are spread over several processes of a server: each takes its turn. */
@@ -172,6 +174,7 @@ function endsLikeChunks(parts: readonly Buffer[]): boolean {
 /** The bytes of one request; a body makes it a JSON one. */
 export function requestBytes(address: Address, method: string, path: string, body?: string): Buffer {
   const head = [`${method} ${path} HTTP/1.1`, `host: ${address.host}:${address.port}`, 'accept: */*'];
+  if (address.token !== undefined) head.push(`authorization: Bearer ${address.token}`);
   if (body !== undefined) {
     head.push('content-type: application/json', `content-length: ${Buffer.byteLength(body)}`);
   }

@@ -37,6 +37,13 @@ test('W2p is W2 on PostgreSQL, and nothing on SQLite', () => {
   expect(() => read('W2p')).toThrow('there is no workload W2p on sqlite');
 });
 
+test('access control is off unless it is asked for, and only for a server that the bench starts', () => {
+  expect(read().auth).toBe('none');
+  expect(read('--auth', 'token').auth).toBe('token');
+  expect(() => read('--auth', 'entra')).toThrow('--auth entra is not one of none, token');
+  expect(() => read('--auth', 'token', '--url', 'http://127.0.0.1:5000')).toThrow('--url names one that runs');
+});
+
 test('several processes share a PostgreSQL that the bench starts', () => {
   expect(read('--engine', 'postgres', '--processes', '3').processes).toBe(3);
 });

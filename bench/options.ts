@@ -9,6 +9,8 @@ export interface Options {
   readonly selected: readonly Workload[];
   readonly engine: Engine;
   readonly processes: number;
+  /** Who may call the server that is started. */
+  readonly auth: Auth;
   readonly scale: number;
   readonly durationMs: number;
   readonly keep: string | undefined;
@@ -16,6 +18,9 @@ export interface Options {
   readonly label: string | undefined;
   readonly results: string;
 }
+
+const auths = ['none', 'token'] as const;
+export type Auth = (typeof auths)[number];
 
 export class UsageError extends Error {}
 
@@ -27,6 +32,7 @@ ${workloads.map(({ id, title }) => `  ${id.padEnd(4)} ${title}`).join('\n')}
 
   --engine sqlite    the database of the server that is started, and whose targets count (${engines.join(', ')})
   --processes 1      how many processes of the server share the database (postgres)
+  --auth none        whether the server that is started asks for a token (${auths.join(', ')})
   --scale 0.1        size of the seeded data of W7 and W10; 1 is what the targets mean
   --duration 5       seconds of each of the three rounds of a throughput workload
   --keep <folder>    keep the server's data under this folder, and reuse what an earlier run seeded there
@@ -51,11 +57,17 @@ export function readOptions(args: readonly string[], workloads: readonly Workloa
   if (processes > 1 && values.url !== undefined) {
     throw new UsageError('--processes is about a server that the bench starts; --url names one that runs');
   }
+  const auth = auths.find((known) => known === values.auth);
+  if (auth === undefined) throw new UsageError(`--auth ${values.auth} is not one of ${auths.join(', ')}`);
+  if (auth !== 'none' && values.url !== undefined) {
+    throw new UsageError('--auth is about a server that the bench starts; --url names one that runs');
+  }
   const named = positionals.map((name) => workloadNamed(name, engine, workloads));
   return {
     selected: named.length === 0 ? workloads : workloads.filter((workload) => named.includes(workload)),
     engine,
     processes,
+    auth,
     scale: positiveNumber('--scale', values.scale),
     durationMs: positiveNumber('--duration', values.duration) * 1000,
     keep: values.keep,
@@ -73,6 +85,7 @@ function parse(args: readonly string[]) {
       options: {
         engine: { type: 'string', default: 'sqlite' },
         processes: { type: 'string', default: '1' },
+        auth: { type: 'string', default: 'none' },
         scale: { type: 'string', default: '1' },
         duration: { type: 'string', default: '5' },
         keep: { type: 'string' },

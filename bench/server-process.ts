@@ -1,10 +1,13 @@
 /** The server under measurement: started as a user starts it, in processes of its own, told apart from the bench by nothing but ports. */
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './free-port.ts';
+import type { Auth } from './options.ts';
 import { hasEnded, startProcess } from './owned-process.ts';
 import type { Ending, OwnedProcess } from './owned-process.ts';
 
@@ -13,6 +16,7 @@ export interface ServerPlan {
   /** The database that all the processes share; without one there is SQLite in the data directory, and one process. */
   readonly databaseUrl: URL | undefined;
   readonly processes: number;
+  readonly auth: Auth;
   /** Of the logs: a number and `.log` are added. */
   readonly logPrefix: string;
 }
@@ -20,6 +24,8 @@ export interface ServerPlan {
 export interface RunningServer {
   /** One for each process. */
   readonly urls: readonly URL[];
+  /** An Owner's, where it asks for one. */
+  readonly token: string | undefined;
   /** Until the last process was healthy. */
   readonly startedInMs: number;
   /** The most memory that the processes had resident so far, summed, where the system tells it (Linux). */
@@ -32,21 +38,27 @@ const START_LIMIT_MS = 60_000;
 const ending: Ending = { ask: 'SIGTERM', limitMs: 20_000, force: 'SIGKILL' };
 
 /** What `npm start` runs, without npm in between. */
-function startCommand({ dataDir, databaseUrl }: ServerPlan, port: number): readonly [string, ...string[]] {
-  return [
-    join(repository, 'node_modules/.bin/node'),
-    join(repository, 'packages/cli/bin/lazuli.js'),
-    'serve',
-    '--port',
-    String(port),
-    '--data-dir',
-    dataDir,
-    ...(databaseUrl === undefined ? [] : ['--database-url', databaseUrl.href]),
-  ];
+const lazuli = [join(repository, 'node_modules/.bin/node'), join(repository, 'packages/cli/bin/lazuli.js')] as const;
+
+function placeOf({ dataDir, databaseUrl }: ServerPlan): string[] {
+  return ['--data-dir', dataDir, ...(databaseUrl === undefined ? [] : ['--database-url', databaseUrl.href])];
+}
+
+function startCommand(plan: ServerPlan, port: number): readonly [string, ...string[]] {
+  return [...lazuli, 'serve', '--port', String(port), '--auth', plan.auth, ...placeOf(plan)];
+}
+
+/** The first token is made before the server runs. */
+async function ownersToken(plan: ServerPlan): Promise<string> {
+  const [node, script] = lazuli;
+  const args = [script, 'token', 'create', '--role', 'Owner', '--principal', 'bench', ...placeOf(plan)];
+  const { stdout } = await promisify(execFile)(node, args, { cwd: repository });
+  return stdout.trim();
 }
 
 /** Starts all its processes at once, on free ports; they are ended by `stop`, and by `undo` at the latest. */
 export async function startServer(plan: ServerPlan, undo: AsyncDisposableStack): Promise<RunningServer> {
+  const token = plan.auth === 'token' ? await ownersToken(plan) : undefined;
   const startedAt = performance.now();
   const starting = Array.from({ length: plan.processes }, (_, i) => startOne(plan, i + 1, undo));
   const outcomes = await Promise.allSettled(starting);
@@ -61,6 +73,7 @@ export async function startServer(plan: ServerPlan, undo: AsyncDisposableStack):
   }
   return {
     urls: started.map(({ url }) => url),
+    token,
     startedInMs: performance.now() - startedAt,
     async peakMemoryMb() {
       return sum(await Promise.all(started.map(({ owned }) => peakMemoryMb(owned))));

@@ -32,10 +32,10 @@ export interface TrackingClient {
 }
 
 /** All processes of a server have the same path. */
-export function targetOf(urls: readonly URL[]): Target {
+export function targetOf(urls: readonly URL[], token?: string): Target {
   const path = urls[0]?.pathname ?? '';
   return {
-    addresses: urls.map((url) => ({ host: url.hostname, port: Number(url.port || 80) })),
+    addresses: urls.map((url) => ({ host: url.hostname, port: Number(url.port || 80), token })),
     apiPath: `${path.replace(/\/$/, '')}/api/2.0/mlflow`,
   };
 }

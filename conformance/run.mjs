@@ -17,6 +17,9 @@ import { startS3Server } from '../packages/server/test/stores/s3rver.ts';
 
 const here = import.meta.dirname;
 const clientLimitMs = 10 * 60_000;
+const lazuli = [join(here, '..', 'node_modules', '.bin', 'node'), join(here, '..', 'packages/cli/bin/lazuli.js')];
+// Azure's plugin looks every half minute whether it should ask for another one.
+const jobTokenLife = '36';
 
 const training = '--ignore=test_training.py';
 const plugin = '--ignore=test_azureml.py';
@@ -59,6 +62,7 @@ const clients = {
   management: async (_url, temporary) =>
     ownServerSuites('management', temporary, await pythonEnvironment('management')),
   azureml: (url, temporary) => pluginSuites('azureml', url, temporary),
+  'azureml-skinny': (url, temporary) => pluginSuites('azureml-skinny', url, temporary),
   training: (url, temporary) => pythonSuites('training', 'python3', url, temporary, ['test_training.py']),
 };
 
@@ -76,16 +80,21 @@ async function pythonSuites(label, environment, url, temporary, which) {
 
 /** The plugin of Azure Machine Learning, which finds everything in the environment that `lazuli env` prints. */
 async function pluginSuites(label, url, temporary) {
-  const variables = await printedVariables(url, temporary);
-  const { MLFLOW_TRACKING_URI: address, ...others } = variables;
-  const suites = await pythonSuites(label, 'azureml', address, temporary, ['test_azureml.py']);
-  return { ...suites, variables: others };
+  const { MLFLOW_TRACKING_URI: address, ...variables } = await printedVariables(url, temporary);
+  const suites = await pythonSuites(label, label, address, temporary, ['test_azureml.py']);
+  const own = {
+    LAZULI_COMMAND: JSON.stringify(lazuli),
+    LAZULI_URL: url,
+    LAZULI_DATA_DIR: server.dataDir,
+    LAZULI_JOB_TOKEN_LIFE: jobTokenLife,
+    XDG_CACHE_HOME: join(temporary, 'cache'),
+  };
+  return { ...suites, variables: { ...variables, ...own } };
 }
 
 async function printedVariables(url, temporary) {
   if (server === undefined) throw new Error('it needs the data directory of the server, so it runs without --url only');
-  const node = join(here, '..', 'node_modules', '.bin', 'node');
-  const command = [join(here, '..', 'packages/cli/bin/lazuli.js'), 'env', '--url', url, '--data-dir', server.dataDir];
+  const [node, ...command] = [...lazuli, 'env', '--url', url, '--data-dir', server.dataDir];
   const printed = await output(node, command, { env: { ...process.env, XDG_CACHE_HOME: join(temporary, 'cache') } });
   return Object.fromEntries([...printed.matchAll(/^export (\w+)='(.*)'$/gm)].map(([, name, value]) => [name, value]));
 }
@@ -196,7 +205,8 @@ const temporary = mkdtempSync(join(tmpdir(), 'lazuli-conformance-'));
 const total = { passed: 0, failed: 0 };
 let server;
 try {
-  server = options.url === undefined ? await startServer(temporary) : undefined;
+  server =
+    options.url === undefined ? await startServer(temporary, { flags: ['--job-token-life', jobTokenLife] }) : undefined;
   const url = (server?.url ?? options.url).replace(/\/+$/, '');
   if (!(await isWell(url))) throw new Error(`nothing answers at ${url}/health`);
   const summary = [];

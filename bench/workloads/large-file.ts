@@ -32,10 +32,18 @@ function blockAt(index: number): Buffer {
   return block;
 }
 
+function authorizationOf({ token }: Address): { readonly authorization?: string } {
+  return token === undefined ? {} : { authorization: `Bearer ${token}` };
+}
+
 function upload({ address, path, blocks }: File): Promise<number> {
   const start = performance.now();
   return new Promise((resolve, reject) => {
-    const headers = { 'content-length': blocks * BLOCK_BYTES, 'content-type': 'application/octet-stream' };
+    const headers = {
+      'content-length': blocks * BLOCK_BYTES,
+      'content-type': 'application/octet-stream',
+      ...authorizationOf(address),
+    };
     const sent = request({ ...address, method: 'PUT', path, headers, agent: false }, (answer) => {
       answer.resume().on('end', () => {
         if (answer.statusCode === 200) resolve(performance.now() - start);
@@ -60,7 +68,7 @@ function upload({ address, path, blocks }: File): Promise<number> {
 function download({ address, path, blocks }: File, take: (chunk: Buffer) => void): Promise<number> {
   const start = performance.now();
   return new Promise((resolve, reject) => {
-    const asked = request({ ...address, path, agent: false }, (answer) => {
+    const asked = request({ ...address, path, headers: authorizationOf(address), agent: false }, (answer) => {
       let received = 0;
       answer.on('data', (chunk: Buffer) => {
         received += chunk.length;

@@ -143,7 +143,7 @@ function exactIntegers(_key: string, value: unknown, context?: { source?: string
 
 function readerOf(schema: TSchema, side: Side): Read {
   const field = schema as FieldSchema;
-  if (field.type === 'object') return field.properties === undefined ? readTextMap : objectReader(field, side);
+  if (field.type === 'object') return (field.properties === undefined ? mapReader : objectReader)(field, side);
   if (field.type === 'array') return listReader(field, side);
   if (field.type === 'boolean') return readFlag;
   if (field.type === 'number') return readDouble;
@@ -262,9 +262,12 @@ function enumReader(names: readonly string[], numbers: Record<string, number>): 
   };
 }
 
-function readTextMap(value: unknown, path: string): Record<string, string> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongType(value, path);
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, readText(item, `${path}.${key}`)]));
+function mapReader(schema: FieldSchema, side: Side): Read {
+  const read = readerOf(schema.additionalProperties as TSchema, side);
+  return (value, path) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongType(value, path);
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, read(item, `${path}.${key}`)]));
+  };
 }
 
 export function missing(parameter: string): Error {

@@ -61,6 +61,7 @@ export async function openCallers(options: CallersOptions): Promise<Callers> {
     now,
     revival,
     key: await secrets.get('job-tokens', newKey),
+    lifeSeconds: settings.jobTokenLife,
   });
   const signIn = createAuthenticator({
     mode: settings.auth,

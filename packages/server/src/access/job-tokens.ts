@@ -18,8 +18,6 @@ export interface JobTokens {
   forget(): void;
 }
 
-/** *The plugin reads the first token's end as if it were local time: east of Greenwich it comes up to 14 hours late.* */
-const goodForSeconds = 24 * 60 * 60;
 const rememberedForMs = 5_000;
 const rememberedTokens = 10_000;
 
@@ -31,9 +29,10 @@ export interface JobTokenOptions {
   readonly now: () => number;
   readonly key: string;
   readonly revival: Revival;
+  readonly lifeSeconds: number;
 }
 
-export function createJobTokens({ engine, now, key, revival }: JobTokenOptions): JobTokens {
+export function createJobTokens({ engine, now, key, revival, lifeSeconds }: JobTokenOptions): JobTokens {
   const remembered = new Map<string, { readonly principal: Principal; readonly until: number }>();
   let changes = 0;
   const macOf = (signed: string): Buffer => createHmac('sha256', key).update(signed).digest();
@@ -65,7 +64,7 @@ export function createJobTokens({ engine, now, key, revival }: JobTokenOptions):
   return {
     issue(jobId) {
       const iat = Math.floor(now() / 1000);
-      const exp = iat + goodForSeconds;
+      const exp = iat + lifeSeconds;
       const signed = `${header}.${encode({ iss: 'lazuli', sub: jobId, iat, exp })}`;
       return { token: `${signed}.${macOf(signed).toString('base64url')}`, expirySeconds: exp };
     },

@@ -38,6 +38,7 @@ describe('settings', () => {
       directTransfers: 'on',
       maxBodySize: 32 * 1024 * 1024,
       drainDelay: 0,
+      jobTokenLife: 86_400,
       logLevel: 'info',
       warnings: [],
     });
@@ -389,6 +390,7 @@ const samples: Readonly<Record<string, string>> = {
   'token-audience': 'api://lazuli,https://lab.example.org',
   'encryption-key-file': './keys/lazuli.key',
   imds: 'on',
+  'job-token-life': '600',
   'backend-store-uri': 'sqlite:///mlflow.db',
   'database-url': 'postgres://ann:secret@db.example.org/lazuli',
   'database-pool-size': '20',

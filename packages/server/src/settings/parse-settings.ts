@@ -44,6 +44,8 @@ export interface Settings {
   readonly maxBodySize: number;
   /** Seconds. */
   readonly drainDelay: number;
+  /** Seconds. */
+  readonly jobTokenLife: number;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   /** What was not wrong but is worth a line in the log. */
   readonly warnings: readonly string[];
@@ -105,6 +107,7 @@ export function parseSettings(sources: SettingSources): Settings {
     directTransfers: checked.directTransfers,
     maxBodySize: checked.maxBodySize,
     drainDelay: checked.drainDelay,
+    jobTokenLife: checked.jobTokenLife,
     logLevel: checked.logLevel,
     warnings: [...warnings, ...warningsTogether({ ...checked, database })],
   };

@@ -267,6 +267,14 @@ export const settingTable = {
     defaultText: '0',
     read: readSeconds,
   },
+  jobTokenLife: {
+    name: 'job-token-life',
+    sentence:
+      "How long the token of a job lasts before it has to be refreshed, in seconds. *Azure's plugin looks every half minute*, and east of Greenwich refreshes the first one up to 14 hours late.",
+    placeholder: 'seconds',
+    defaultText: '86400',
+    read: wholeNumber(1, 604_800),
+  },
   logLevel: {
     name: 'log-level',
     sentence: 'The least level that is logged: trace, debug, info, warn, error, fatal or silent.',

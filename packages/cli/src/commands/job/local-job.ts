@@ -2,7 +2,7 @@ import { MlflowError, type Client } from '@lazuli/client';
 import { readClientVariables, type ServerOptions } from '../../client-variables.ts';
 import { runProgram, type Program, type ProgramEnd } from '../../run-program.ts';
 import type { Surroundings } from '../../surroundings.ts';
-import { openJobLog } from './job-log.ts';
+import { openJobLog, putLog } from './job-log.ts';
 
 /**
  * A job on this machine: a program with everything configured by itself, as inside a job of Azure Machine Learning. Its run is
@@ -56,7 +56,7 @@ export async function runLocalJob(
     ...(displayName === undefined ? {} : { run_name: displayName }),
     tags: Object.entries(allTags).map(([key, value]) => ({ key, value })),
   });
-  const { run_id: runId, artifact_uri: artifactUri } = run.info;
+  const { run_id: runId } = run.info;
   const { job_id, token, expiry_time } = await client.jobs.startJob({ run_id: runId });
   const place = /\/subscriptions\/([^/]+)\/resourceGroups\/([^/]+)\/.*\/([^/]+)$/.exec(
     variables['MLFLOW_TRACKING_URI'] ?? '',
@@ -79,7 +79,7 @@ export async function runLocalJob(
     AZUREML_ARM_WORKSPACE_NAME: place?.[3],
     AZUREML_ARM_PROJECT_NAME: experimentName,
   };
-  const log = openJobLog(server, artifactUri);
+  const log = openJobLog(putLog(client, { experimentId, runId }, options, surroundings));
   let end: ProgramEnd = { code: 1, signal: null };
   try {
     end = await runProgram({ command, env, cwd, copyTo: log.stream, shown });
