@@ -21,6 +21,7 @@ const clientLimitMs = 10 * 60_000;
 const training = '--ignore=test_training.py';
 const plugin = '--ignore=test_azureml.py';
 const direct = '--ignore=test_direct_transfers.py';
+const spark = '--ignore=test_spark.py';
 const artifactSuites = [
   'test_artifacts.py',
   'test_rich_artifacts.py',
@@ -47,9 +48,9 @@ const stores = {
 
 // Each client: how to start its suites against an address. They print their own lines.
 const clients = {
-  python3: (url, temporary) => pythonSuites('python3', 'python3', url, temporary, [training, plugin]),
-  python2: (url, temporary) => pythonSuites('python2', 'python2', url, temporary, [training, plugin, direct]),
-  skinny: (url, temporary) => pythonSuites('skinny', 'skinny', url, temporary, [training, plugin, direct]),
+  python3: (url, temporary) => pythonSuites('python3', 'python3', url, temporary, [training, plugin, spark]),
+  python2: (url, temporary) => pythonSuites('python2', 'python2', url, temporary, [training, plugin, spark, direct]),
+  skinny: (url, temporary) => pythonSuites('skinny', 'skinny', url, temporary, [training, plugin, spark, direct]),
   java: javaSuites,
   s3: (url, temporary) => pythonSuites('s3', 'python3', url, temporary, artifactSuites),
   azure: (url, temporary) => pythonSuites('azure', 'python3', url, temporary, artifactSuites),
@@ -57,7 +58,11 @@ const clients = {
   management: (_url, temporary) => ownServerSuites('management', temporary),
   azureml: (url, temporary) => pluginSuites('azureml', url, temporary),
   training: (url, temporary) => pythonSuites('training', 'python3', url, temporary, ['test_training.py']),
+  spark: (url, temporary) => pythonSuites('spark', 'spark', url, temporary, ['test_spark.py']),
 };
+
+// Those that take long to install and to start run where they are named.
+const onlyByName = ['spark'];
 
 async function pythonSuites(label, environment, url, temporary, which) {
   const python = await pythonEnvironment(environment);
@@ -181,7 +186,7 @@ async function runOnItsServer(name, url, temporary) {
 }
 
 function selected(only) {
-  const names = only === undefined ? Object.keys(clients) : only.split(',');
+  const names = only?.split(',') ?? Object.keys(clients).filter((name) => !onlyByName.includes(name));
   const unknown = names.filter((name) => !(name in clients));
   if (unknown.length === 0) return names;
   console.error(`There is no client '${unknown.join(', ')}': --only takes ${Object.keys(clients).join(', ')}.`);
