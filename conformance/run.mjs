@@ -58,7 +58,7 @@ const clients = {
   management: (_url, temporary) => ownServerSuites('management', temporary),
   azureml: (url, temporary) => pluginSuites('azureml', url, temporary),
   training: (url, temporary) => pythonSuites('training', 'python3', url, temporary, ['test_training.py']),
-  spark: (url, temporary) => pythonSuites('spark', 'spark', url, temporary, ['test_spark.py']),
+  spark: sparkSuites,
 };
 
 // Those that take long to install and to start run where they are named.
@@ -74,6 +74,12 @@ async function pythonSuites(label, environment, url, temporary, which) {
     cwd: join(here, 'python'),
     path: [],
   };
+}
+
+async function sparkSuites(url, temporary) {
+  const suites = await pythonSuites('spark', 'spark', url, temporary, ['test_spark.py']);
+  // With each model the client starts Spark once more to see which packages the model loads, and waits for two minutes.
+  return { ...suites, variables: { MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT: '1' } };
 }
 
 /** The plugin of Azure Machine Learning, which finds everything in the environment that `lazuli env` prints. */
