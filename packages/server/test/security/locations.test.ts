@@ -57,6 +57,7 @@ const refused: readonly (readonly [attack: string, location: string])[] = [
   ['CVE-2023-2780: a file URI with a dot for a host', 'file://./etc'],
   ['CVE-2023-6977: a path with two slashes', '//proc/self/root'],
   ['CVE-2023-3765: a Windows path', 'C:\\Windows'],
+  ['CVE-2023-3765: a Windows path with slashes', 'C:/Windows'],
   ['a location inside a run', 'runs:/0123456789abcdef0123456789abcdef/model'],
   ['a NUL', '/tmp/x\0y'],
   ['a line break', '/tmp/x\nSet-Cookie: a=b'],
