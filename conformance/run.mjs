@@ -24,6 +24,7 @@ const jobTokenLife = '36';
 const training = '--ignore=test_training.py';
 const plugin = '--ignore=test_azureml.py';
 const direct = '--ignore=test_direct_transfers.py';
+const spark = '--ignore=test_spark.py';
 const artifactSuites = [
   'test_artifacts.py',
   'test_rich_artifacts.py',
@@ -50,9 +51,9 @@ const stores = {
 
 // Each client: how to start its suites against an address. They print their own lines.
 const clients = {
-  python3: (url, temporary) => pythonSuites('python3', 'python3', url, temporary, [training, plugin]),
-  python2: (url, temporary) => pythonSuites('python2', 'python2', url, temporary, [training, plugin, direct]),
-  skinny: (url, temporary) => pythonSuites('skinny', 'skinny', url, temporary, [training, plugin, direct]),
+  python3: (url, temporary) => pythonSuites('python3', 'python3', url, temporary, [training, plugin, spark]),
+  python2: (url, temporary) => pythonSuites('python2', 'python2', url, temporary, [training, plugin, spark, direct]),
+  skinny: (url, temporary) => pythonSuites('skinny', 'skinny', url, temporary, [training, plugin, spark, direct]),
   java: javaSuites,
   s3: (url, temporary) => pythonSuites('s3', 'python3', url, temporary, artifactSuites),
   azure: (url, temporary) => pythonSuites('azure', 'python3', url, temporary, artifactSuites),
@@ -64,7 +65,11 @@ const clients = {
   azureml: (url, temporary) => pluginSuites('azureml', url, temporary),
   'azureml-skinny': (url, temporary) => pluginSuites('azureml-skinny', url, temporary),
   training: (url, temporary) => pythonSuites('training', 'python3', url, temporary, ['test_training.py']),
+  spark: sparkSuites,
 };
+
+// Those that take long to install and to start run where they are named.
+const onlyByName = ['spark'];
 
 async function pythonSuites(label, environment, url, temporary, which) {
   const python = await pythonEnvironment(environment);
@@ -76,6 +81,12 @@ async function pythonSuites(label, environment, url, temporary, which) {
     cwd: join(here, 'python'),
     path: [],
   };
+}
+
+async function sparkSuites(url, temporary) {
+  const suites = await pythonSuites('spark', 'spark', url, temporary, ['test_spark.py']);
+  // With each model the client starts Spark once more to see which packages the model loads, and waits for two minutes.
+  return { ...suites, variables: { MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT: '1' } };
 }
 
 /** The plugin of Azure Machine Learning, which finds everything in the environment that `lazuli env` prints. */
@@ -192,7 +203,7 @@ async function runOnItsServer(name, url, temporary) {
 }
 
 function selected(only) {
-  const names = only === undefined ? Object.keys(clients) : only.split(',');
+  const names = only?.split(',') ?? Object.keys(clients).filter((name) => !onlyByName.includes(name));
   const unknown = names.filter((name) => !(name in clients));
   if (unknown.length === 0) return names;
   console.error(`There is no client '${unknown.join(', ')}': --only takes ${Object.keys(clients).join(', ')}.`);

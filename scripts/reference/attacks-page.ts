@@ -20,8 +20,11 @@ export function attacksPage(root: string): string {
     intro,
     '## Tested',
     table(
-      ['attack', 'how it works', 'tests'],
-      here.map(({ name, mechanism }) => [name, mechanism, testsNaming(name, tests).map(code).join('<br>')]),
+      ['attack', 'how it works', 'defence', 'tests'],
+      here.map(({ name, mechanism, defence = [] }) => [
+        ...[name, mechanism, defence.map(code).join('<br>')],
+        testsNaming(name, tests).map(code).join('<br>'),
+      ]),
     ),
     '## Nothing here that they could reach',
     table(

@@ -9,7 +9,12 @@ import type { DirectRequests } from './object-store.ts';
 /** Transfers between clients and Azure, by URLs each of which is good for one blob. */
 export function directRequests(container: ContainerClient, sign: SignBlob): DirectRequests {
   const blob = (key: string): BlockBlobClient => container.getBlockBlobClient(key);
-  const signed = async (key: string, letters: string, seconds: number, contentDisposition?: string): Promise<string> => {
+  const signed = async (
+    key: string,
+    letters: string,
+    seconds: number,
+    contentDisposition?: string,
+  ): Promise<string> => {
     const query = await sign({
       ...{ containerName: container.containerName, blobName: key, letters, seconds },
       ...(contentDisposition === undefined ? {} : { contentDisposition, contentType: 'application/octet-stream' }),

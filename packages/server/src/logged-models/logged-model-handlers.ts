@@ -26,12 +26,11 @@ import {
   insertModel,
   lockActiveModel,
   lockModel,
-  removeModelTag,
   updateModel,
-  upsertModelTags,
   type LoggedModelRow,
 } from './logged-model-store.ts';
 import { searchLoggedModels } from './search-models.ts';
+import { loggedModelTags } from '../model-registry/tag-store.ts';
 
 /**
  * Owns logged models: what MLflow 3 calls the files of one trained model with its params, tags, metrics and state. *A model
@@ -106,7 +105,7 @@ export function loggedModelHandlers(room: LoggedModelRoom): Handlers<typeof logg
           source_run_id,
         });
         await addModelParams(tx.db, row, params);
-        await upsertModelTags(tx.db, row, tags);
+        await loggedModelTags.upsert(tx.db, row, tags);
         return row;
       });
       return { model };
@@ -148,7 +147,7 @@ export function loggedModelHandlers(room: LoggedModelRoom): Handlers<typeof logg
       // *MLflow: of tags with the same key the last one counts.*
       const last = [...new Map(given.map((tag) => [tag.key, tag])).values()];
       await engine.transaction(async (tx) => {
-        await upsertModelTags(tx.db, await lockActiveModel(tx, workspace.workspaceId, model_id), last);
+        await loggedModelTags.upsert(tx.db, await lockActiveModel(tx, workspace.workspaceId, model_id), last);
       });
       return {};
     },
@@ -156,7 +155,7 @@ export function loggedModelHandlers(room: LoggedModelRoom): Handlers<typeof logg
     async deleteLoggedModelTag({ model_id, tag_key }, { workspace }) {
       await engine.transaction(async (tx) => {
         const row = await lockActiveModel(tx, workspace.workspaceId, model_id);
-        if (await removeModelTag(tx.db, row, tag_key)) return;
+        if ((await loggedModelTags.remove(tx.db, row, tag_key)) !== undefined) return;
         throw new MlflowError(
           'RESOURCE_DOES_NOT_EXIST',
           `No tag with key ${pythonText(tag_key)} found for model with ID ${pythonText(model_id)}.`,

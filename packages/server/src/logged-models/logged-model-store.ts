@@ -71,39 +71,6 @@ export async function updateModel(
   await db.updateTable('logged_models').set(change).where('model_key', '=', model_key).execute();
 }
 
-export async function upsertModelTags(
-  db: Db,
-  { workspace_id, model_key }: LoggedModelRow,
-  tags: readonly KeyValue[],
-): Promise<void> {
-  if (tags.length === 0) return;
-  await db
-    .insertInto('logged_model_tags')
-    .values(tags.map(({ key, value }) => ({ workspace_id, model_key, key, value })))
-    .onConflict((conflict) =>
-      conflict
-        .columns(['workspace_id', 'model_key', 'key'])
-        .doUpdateSet((update) => ({ value: update.ref('excluded.value') })),
-    )
-    .execute();
-}
-
-/** Whether the tag was there. */
-export async function removeModelTag(
-  db: Db,
-  { workspace_id, model_key }: LoggedModelRow,
-  key: string,
-): Promise<boolean> {
-  const removed = await db
-    .deleteFrom('logged_model_tags')
-    .where('workspace_id', '=', workspace_id)
-    .where('model_key', '=', model_key)
-    .where('key', '=', key)
-    .returning('key')
-    .executeTakeFirst();
-  return removed !== undefined;
-}
-
 /** Adds params to a model, which is locked. *Params are write-once*; the same value again changes nothing. */
 export async function addModelParams(
   db: Db,

@@ -111,43 +111,6 @@ export async function listModelTags(db: Db, workspaceId: number, keys: readonly 
   return tags;
 }
 
-/** Sets tags, of which no two have one key. */
-export async function upsertModelTags(
-  db: Db,
-  { workspace_id, model_key }: ModelKey,
-  tags: readonly Tag[],
-): Promise<void> {
-  if (tags.length === 0) return;
-  await db
-    .insertInto('registered_model_tags')
-    .values(tags.map(({ key, value }) => ({ workspace_id, model_key, key, value })))
-    .onConflict((conflict) =>
-      conflict
-        .columns(['workspace_id', 'model_key', 'key'])
-        .doUpdateSet((update) => ({ value: update.ref('excluded.value') })),
-    )
-    .execute();
-}
-
-export async function findModelTag(db: Db, { workspace_id, model_key }: ModelKey, key: string) {
-  return db
-    .selectFrom('registered_model_tags')
-    .select('value')
-    .where('workspace_id', '=', workspace_id)
-    .where('model_key', '=', model_key)
-    .where('key', '=', key)
-    .executeTakeFirst();
-}
-
-export async function removeModelTag(db: Db, { workspace_id, model_key }: ModelKey, key: string): Promise<void> {
-  await db
-    .deleteFrom('registered_model_tags')
-    .where('workspace_id', '=', workspace_id)
-    .where('model_key', '=', model_key)
-    .where('key', '=', key)
-    .execute();
-}
-
 export async function findAlias(db: Db, { workspace_id, model_key }: ModelKey, alias: string) {
   return db
     .selectFrom('model_aliases')

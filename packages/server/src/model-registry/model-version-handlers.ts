@@ -46,7 +46,6 @@ import {
 } from './registry-rules.ts';
 import {
   findVersion,
-  findVersionTag,
   getVersion,
   hydrateVersions,
   insertVersion,
@@ -54,12 +53,11 @@ import {
   listAliasesOf,
   listVersionsInStage,
   removeVersion,
-  removeVersionTag,
   updateVersion,
-  upsertVersionTags,
   versionsByKeys,
   type VersionRow,
 } from './version-store.ts';
+import { versionTags } from './tag-store.ts';
 
 type VersionRead<T> = (db: Db, model: ModelRow, row: VersionRow) => Promise<T>;
 
@@ -142,7 +140,7 @@ export function modelVersionHandlers(registry: ModelRegistry): Handlers<typeof m
         };
         await updateModel(db, model, { next_version: model.next_version + 1, last_updated_timestamp: time });
         await insertVersion(db, row);
-        await upsertVersionTags(db, row, checkedTags);
+        await versionTags.upsert(db, row, checkedTags);
         const { version } = row;
         await recordChanges(db, model, { principal: principal.name, timestamp: time }, [
           { kind: 'VERSION_CREATED', version, to: row.current_stage },
@@ -228,10 +226,10 @@ export function modelVersionHandlers(registry: ModelRegistry): Handlers<typeof m
     async setModelVersionTag({ key, value = '', ...place }, caller) {
       checkTag(key, value);
       await changing(caller, place, async ({ db }, { model, row, author }) => {
-        const present = await findVersionTag(db, row, key);
-        await upsertVersionTags(db, row, [{ key, value }]);
+        const before = await versionTags.find(db, row, key);
+        await versionTags.upsert(db, row, [{ key, value }]);
         await recordChanges(db, model, author, [
-          { kind: 'TAG', version: row.version, key, from: present?.value ?? null, to: value },
+          { kind: 'TAG', version: row.version, key, from: before ?? null, to: value },
         ]);
       });
       return {};
@@ -240,10 +238,9 @@ export function modelVersionHandlers(registry: ModelRegistry): Handlers<typeof m
     async deleteModelVersionTag({ key, ...place }, caller) {
       checkTagKey(key);
       await changing(caller, place, async ({ db }, { model, row, author }) => {
-        const present = await findVersionTag(db, row, key);
-        if (present === undefined) return;
-        await removeVersionTag(db, row, key);
-        await recordChanges(db, model, author, [{ kind: 'TAG', version: row.version, key, from: present.value }]);
+        const removed = await versionTags.remove(db, row, key);
+        if (removed === undefined) return;
+        await recordChanges(db, model, author, [{ kind: 'TAG', version: row.version, key, from: removed }]);
       });
       return {};
     },

@@ -8,7 +8,6 @@ import {
   findAlias,
   findLocked,
   findModel,
-  findModelTag,
   getModel,
   hydrateModels,
   insertModel,
@@ -17,11 +16,9 @@ import {
   modelsByKeys,
   removeAlias,
   removeModel,
-  removeModelTag,
   takeModelKey,
   updateModel,
   upsertAlias,
-  upsertModelTags,
   type ModelRow,
 } from './model-store.ts';
 import {
@@ -50,6 +47,7 @@ import {
   listAliasesOf,
   touchVersions,
 } from './version-store.ts';
+import { modelTags } from './tag-store.ts';
 
 export function registeredModelHandlers({ engine, now }: ModelRegistry): Handlers<typeof registeredModels> {
   /** Changes a model, which is locked; `change` is told who does it and when. */
@@ -81,7 +79,7 @@ export function registeredModelHandlers({ engine, now }: ModelRegistry): Handler
           last_updated_timestamp: author.timestamp,
         });
         if (row === undefined) throw await takenBy(db, { workspaceId: workspace.workspaceId, name, tags: checkedTags });
-        await upsertModelTags(db, row, checkedTags);
+        await modelTags.upsert(db, row, checkedTags);
         await recordChanges(db, row, author, [
           { kind: 'MODEL_CREATED', to: name },
           ...(description === '' ? [] : [{ kind: 'DESCRIPTION', to: description } as const]),
@@ -155,9 +153,9 @@ export function registeredModelHandlers({ engine, now }: ModelRegistry): Handler
     async setRegisteredModelTag({ name, key, value = '' }, caller) {
       checkTag(key, value);
       await changing(caller, name, async ({ db }, model, author) => {
-        const present = await findModelTag(db, model, key);
-        await upsertModelTags(db, model, [{ key, value }]);
-        await recordChanges(db, model, author, [{ kind: 'TAG', key, from: present?.value ?? null, to: value }]);
+        const before = await modelTags.find(db, model, key);
+        await modelTags.upsert(db, model, [{ key, value }]);
+        await recordChanges(db, model, author, [{ kind: 'TAG', key, from: before ?? null, to: value }]);
       });
       return {};
     },
@@ -165,10 +163,9 @@ export function registeredModelHandlers({ engine, now }: ModelRegistry): Handler
     async deleteRegisteredModelTag({ name, key }, caller) {
       checkTagKey(key);
       await changing(caller, name, async ({ db }, model, author) => {
-        const present = await findModelTag(db, model, key);
-        if (present === undefined) return;
-        await removeModelTag(db, model, key);
-        await recordChanges(db, model, author, [{ kind: 'TAG', key, from: present.value }]);
+        const removed = await modelTags.remove(db, model, key);
+        if (removed === undefined) return;
+        await recordChanges(db, model, author, [{ kind: 'TAG', key, from: removed }]);
       });
       return {};
     },

@@ -90,48 +90,6 @@ export async function listAliasesOf(db: Db, { workspace_id, model_key, version }
   return rows.map(({ alias }) => alias);
 }
 
-export async function upsertVersionTags(
-  db: Db,
-  { workspace_id, model_key, version }: VersionKey,
-  tags: readonly Tag[],
-): Promise<void> {
-  if (tags.length === 0) return;
-  await db
-    .insertInto('model_version_tags')
-    .values(tags.map(({ key, value }) => ({ workspace_id, model_key, version, key, value })))
-    .onConflict((conflict) =>
-      conflict
-        .columns(['workspace_id', 'model_key', 'version', 'key'])
-        .doUpdateSet((update) => ({ value: update.ref('excluded.value') })),
-    )
-    .execute();
-}
-
-export async function findVersionTag(db: Db, { workspace_id, model_key, version }: VersionKey, key: string) {
-  return db
-    .selectFrom('model_version_tags')
-    .select('value')
-    .where('workspace_id', '=', workspace_id)
-    .where('model_key', '=', model_key)
-    .where('version', '=', version)
-    .where('key', '=', key)
-    .executeTakeFirst();
-}
-
-export async function removeVersionTag(
-  db: Db,
-  { workspace_id, model_key, version }: VersionKey,
-  key: string,
-): Promise<void> {
-  await db
-    .deleteFrom('model_version_tags')
-    .where('workspace_id', '=', workspace_id)
-    .where('model_key', '=', model_key)
-    .where('version', '=', version)
-    .where('key', '=', key)
-    .execute();
-}
-
 /** The versions that logged models have become, by the models' ids. */
 export async function listRegistrations(
   db: Db,

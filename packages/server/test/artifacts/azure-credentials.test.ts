@@ -41,8 +41,18 @@ function endpointOf({ connectionString }: Azurite): string {
 /** As Entra ID would write it; the emulator looks at the times, the issuer and the audience. */
 function tokenOf(claims: object): string {
   const now = Math.floor(Date.now() / 1000);
-  const usual = { nbf: now - 60, exp: now + 3600, iat: now - 60, iss: 'https://sts.windows.net/0/', oid: 'o', tid: 't' };
-  const parts = [{ alg: 'none', typ: 'JWT' }, { ...usual, ...claims }];
+  const usual = {
+    nbf: now - 60,
+    exp: now + 3600,
+    iat: now - 60,
+    iss: 'https://sts.windows.net/0/',
+    oid: 'o',
+    tid: 't',
+  };
+  const parts = [
+    { alg: 'none', typ: 'JWT' },
+    { ...usual, ...claims },
+  ];
   return [...parts.map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')), 'x'].join('.');
 }
 
@@ -108,5 +118,7 @@ test('with a SAS token, files go through the server, which does not hand its tok
     headers: json,
   });
   // What clients look for before they send the file through the server.
-  expect(created.json).toMatchObject({ message: expect.stringMatching(/^Multipart upload is not supported/) as string });
+  expect(created.json).toMatchObject({
+    message: expect.stringMatching(/^Multipart upload is not supported/) as string,
+  });
 });

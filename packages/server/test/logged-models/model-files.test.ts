@@ -44,3 +44,19 @@ onEveryEngine('the files of a model are listed and downloaded; others are not re
     (await request('GET', '/ajax-api/2.0/mlflow/logged-models/m-x/artifacts/files?artifact_file_path=a')).status,
   ).toBe(404);
 });
+
+onEveryEngine(
+  'a model that is READY without files lists none, and becomes a version all the same',
+  async ({ client }) => {
+    const { model_id } = await aModel(client);
+    await client.loggedModels.finalizeLoggedModel({ model_id, status: 'LOGGED_MODEL_READY' });
+    const { info } = (await client.loggedModels.getLoggedModel({ model_id })).model;
+    expect(info.status).toBe('LOGGED_MODEL_READY');
+    expect(await client.loggedModels.listLoggedModelArtifacts({ model_id })).toEqual({ root_uri: info.artifact_uri });
+    await client.registeredModels.createRegisteredModel({ name: 'empty' });
+    const { model_version } = await client.modelVersions.createModelVersion({
+      ...{ name: 'empty', source: `models:/${model_id}`, model_id },
+    });
+    expect(model_version).toMatchObject({ version: '1', status: 'READY' });
+  },
+);
