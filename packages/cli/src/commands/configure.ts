@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { defaultNames, isDefaultName, readDefaults, writeDefaults, type Defaults } from '../defaults.ts';
 import { formatResult } from '../formats.ts';
 import { CommandError } from '../output.ts';
-import { formatOf, withHelp } from '../server-command.ts';
+import { withHelp } from '../command-help.ts';
+import { formatOf } from '../server-command.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { pairsOf } from './options.ts';
 

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CommandError } from '../output.ts';
 import type { Surroundings } from '../surroundings.ts';
-import { describeCommand } from '../server-command.ts';
+import { describeCommand } from '../command-help.ts';
 import { settingsOfPlace, withPlaceOptions, type DatabasePlace } from '../database-place.ts';
 
 /** `lazuli db backup`: a copy of a SQLite database, on which a server may run. */

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { CommandError, EndWithStatus, formatTable } from '../output.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { settingsOfPlace, withPlaceOptions, type DatabasePlace } from '../database-place.ts';
-import { describeCommand, type Description } from '../server-command.ts';
+import { describeCommand, type Description } from '../command-help.ts';
 import { describeBackup } from './db-backup.ts';
 
 /**

@@ -2,7 +2,8 @@ import type { Client } from '@lazuli/client';
 import type { Command } from 'commander';
 import { connect, connectionOf, type Connection } from '../connection.ts';
 import { EndWithStatus } from '../output.ts';
-import { printer, withHelp, withServerOptions, type ServerOptions } from '../server-command.ts';
+import { withHelp } from '../command-help.ts';
+import { printer, withServerOptions, type ServerOptions } from '../server-command.ts';
 import { version, type Surroundings } from '../surroundings.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import { readClientVariables, type ServerOptions } from '../client-variables.ts';
-import { withHelp } from '../server-command.ts';
+import { withHelp } from '../command-help.ts';
 import type { Surroundings } from '../surroundings.ts';
 
 /** `lazuli env`: what a shell needs so that an unmodified script works with a workspace as if it were Azure's. */

@@ -4,7 +4,7 @@ import { connect, defaultUrl } from '../connection.ts';
 import { parseAge } from '../duration.ts';
 import { CommandError, EndWithStatus, type Output } from '../output.ts';
 import { pick } from './options.ts';
-import { withHelp } from '../server-command.ts';
+import { withHelp } from '../command-help.ts';
 import type { Surroundings } from '../surroundings.ts';
 
 /** `lazuli gc`: deletes for good, on a running server, what was marked as deleted, with MLflow's options. */

@@ -11,13 +11,8 @@ import {
   type Assignment,
   type Definition,
 } from '../role-requests.ts';
-import {
-  describeCommand,
-  printer,
-  withOutputOptions,
-  type Description,
-  type OutputOptions,
-} from '../server-command.ts';
+import { describeCommand, type Description } from '../command-help.ts';
+import { printer, withOutputOptions, type OutputOptions } from '../server-command.ts';
 import { takePlace, withPlace, type PlaceOptions } from '../server-place.ts';
 import type { Surroundings } from '../surroundings.ts';
 

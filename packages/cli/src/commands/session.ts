@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { readClientVariables, type ServerOptions } from '../client-variables.ts';
 import { EndWithStatus } from '../output.ts';
 import { runProgram, statusOf } from '../run-program.ts';
-import { withHelp } from '../server-command.ts';
+import { withHelp } from '../command-help.ts';
 import type { Surroundings } from '../surroundings.ts';
 
 /** `lazuli session -- jupyter lab`: a program that finds the workspace by itself, as on a compute instance. */

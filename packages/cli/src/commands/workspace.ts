@@ -4,13 +4,8 @@ import type { Command } from 'commander';
 import { workspacePlaceOf } from '../connection.ts';
 import { CommandError } from '../output.ts';
 import { listAll, resourcesOf, type Resources } from '../resource-manager.ts';
-import {
-  describeCommand,
-  printer,
-  withOutputOptions,
-  type Description,
-  type OutputOptions,
-} from '../server-command.ts';
+import { describeCommand, type Description } from '../command-help.ts';
+import { printer, withOutputOptions, type OutputOptions } from '../server-command.ts';
 import { takePlace, withPlace, type PlaceOptions } from '../server-place.ts';
 import type { Surroundings } from '../surroundings.ts';
 
