@@ -8,6 +8,8 @@ import { describeEverything } from '../src/command.ts';
 import { aFolder } from './lazuli-process.ts';
 import { run } from './run-command.ts';
 
+const zsh = [process.env['ZSH'] ?? '', '/bin/zsh', '/usr/bin/zsh'].find((path) => path !== '' && existsSync(path));
+
 let commands: Command[];
 beforeAll(async () => {
   const output = { result: () => undefined, remark: () => undefined, isTerminal: false };
@@ -82,16 +84,13 @@ describe('lazuli completion', () => {
   });
 
   // Only where there is a zsh.
-  test.runIf(['/bin/zsh', '/usr/bin/zsh'].some((path) => existsSync(path))).each(lines)(
-    'zsh completes %j',
-    async (line, expected) => {
-      using folder = aFolder();
-      const script = join(folder.path, '_lazuli');
-      writeFileSync(script, (await run(['completion', 'zsh'], { cwd: folder.path })).stdout);
-      // The last word is matched by the shell itself, with what the function offers.
-      const ask = `compdef() { }; _files() { }; compadd() { shift; print -l -- "\${(@M)@:#\${words[CURRENT]}*}" }; source ${script}; words=("$@"); CURRENT=$#; _lazuli`;
-      const found = execFileSync('zsh', ['-f', '-c', ask, 'zsh', ...line.split(' ')], { encoding: 'utf8' });
-      expect(found.split('\n').filter((word) => word !== '')).toEqual(expected);
-    },
-  );
+  test.runIf(zsh !== undefined).each(lines)('zsh completes %j', async (line, expected) => {
+    using folder = aFolder();
+    const script = join(folder.path, '_lazuli');
+    writeFileSync(script, (await run(['completion', 'zsh'], { cwd: folder.path })).stdout);
+    // The last word is matched by the shell itself, with what the function offers.
+    const ask = `compdef() { }; _files() { }; compadd() { shift; print -l -- "\${(@M)@:#\${words[CURRENT]}*}" }; source ${script}; words=("$@"); CURRENT=$#; _lazuli`;
+    const found = execFileSync(zsh ?? '', ['-f', '-c', ask, 'zsh', ...line.split(' ')], { encoding: 'utf8' });
+    expect(found.split('\n').filter((word) => word !== '')).toEqual(expected);
+  });
 });
