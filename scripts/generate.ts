@@ -22,6 +22,7 @@ import { version } from '@lazuli/server';
 import { openApiDocument } from '../packages/contract/src/openapi.ts';
 import { attacksPage } from './reference/attacks-page.ts';
 import { clientPage } from './reference/client-page.ts';
+import { commandPage } from './reference/command-page.ts';
 import { compatibilityPage } from './reference/compatibility-page.ts';
 import { endpointsPage } from './reference/endpoints-page.ts';
 import { errorsPage } from './reference/errors-page.ts';
@@ -57,6 +58,7 @@ const files: Readonly<Record<string, string>> = {
   'docs/reference/endpoints.md': endpointsPage(root),
   'docs/reference/errors.md': errorsPage(),
   'docs/reference/settings.md': settingsPage(),
+  'docs/reference/command.md': await commandPage(),
   'docs/reference/limits.md': limitsPage(),
   'docs/reference/compatibility.md': compatibilityPage(root),
   'docs/reference/client.md': clientPage(root),

@@ -73,7 +73,9 @@ export async function registerCloud(surroundings: World, name: string, metadataU
   const response = await fetch(metadataUrl).catch((cause: unknown) => {
     throw new CommandError(1, `${metadataUrl} cannot be read: ${String(cause)}`, { cause });
   });
-  const [document] = [response.ok ? await response.json().catch(() => undefined) : undefined].flat() as unknown[];
+  const answer: unknown = response.ok ? await response.json().catch(() => undefined) : undefined;
+  // *Azure: an array in older versions of the document.*
+  const [document] = [answer].flat();
   const describedAs = (document as { readonly name?: unknown } | undefined)?.name;
   if (typeof describedAs !== 'string') throw new CommandError(1, `${metadataUrl} describes no cloud.`);
   await resolveCloud({ name: describedAs, environment: { ARM_CLOUD_METADATA_URL: metadataUrl }, fetch });
@@ -99,7 +101,7 @@ function registeredNamed(surroundings: World, name: string | undefined): Registe
 }
 
 function readClouds(surroundings: World): CloudsFile {
-  return (readConfig('clouds.json', surroundings) ?? {}) as CloudsFile;
+  return readConfig('clouds.json', surroundings) ?? {};
 }
 
 function isNamed(cloud: { readonly name: string }, name: string | undefined): boolean {

@@ -76,6 +76,14 @@ const entries: readonly CommandEntry[] = [
     load: async () => (await import('./commands/configure.ts')).describeConfigure,
   },
   {
+    name: 'completion',
+    summary: 'Print what lets bash or zsh complete a line',
+    load: async () => {
+      const { describeCompletion } = await import('./commands/completion.ts');
+      return (command, surroundings) => describeCompletion(command, surroundings, describeEverything);
+    },
+  },
+  {
     name: 'env',
     summary: "Print what a shell needs for azureml:// and Azure's clients",
     load: async () => (await import('./commands/env.ts')).describeEnv,
@@ -127,7 +135,13 @@ Examples:
   lazuli serve                                     a server on http://127.0.0.1:5000, data in ./lazuli-data
   lazuli serve --port 5001 --data-dir ./elsewhere
   lazuli token create --data-dir ./lazuli-data --role Owner
+  lazuli demo                                      something to look at
+  lazuli runs list -n churn -o table
   eval "$(lazuli env)"                             azureml:// for the scripts of this shell
+
+It ends with status 0 when all went well, 2 when the line or a setting is wrong, 3 when what was asked for is not
+there, 1 when something else failed, and with 130 or 143 when Ctrl-C or a signal ended it. Data go to stdout, words
+about them to stderr.
 `;
 
 /** Runs one command line and says with which status the process should end. */
@@ -148,6 +162,16 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
 
 /** Only the command that is called is loaded: `lazuli --help` opens no server code. */
 async function createProgram(args: readonly string[], surroundings: Surroundings): Promise<Command> {
+  const called = args.find((argument) => !argument.startsWith('-'));
+  return describeProgram(surroundings, (name) => name === called || called === 'help');
+}
+
+/** The program with all of its commands, for those who tell of them. */
+export function describeEverything(surroundings: Surroundings): Promise<Command> {
+  return describeProgram(surroundings, () => true);
+}
+
+async function describeProgram(surroundings: Surroundings, isWanted: (name: string) => boolean): Promise<Command> {
   const program = new Command('lazuli')
     .description('An MLflow-compatible tracking server, and the command that talks to it.')
     .version(version, '--version', 'show the version')
@@ -159,10 +183,9 @@ async function createProgram(args: readonly string[], surroundings: Surroundings
       outputError: (text, write) => write(text.replace(/^error: /, 'lazuli: ')),
     })
     .exitOverride();
-  const called = args.find((argument) => !argument.startsWith('-'));
   for (const { name, summary, load } of entries) {
     const command = program.command(name).description(summary).helpOption('--help', 'show this help');
-    if (name === called || called === 'help') (await load())(command, surroundings);
+    if (isWanted(name)) (await load())(command, surroundings);
   }
   return program;
 }

@@ -11,7 +11,7 @@ export function isDefaultName(text: string): text is DefaultName {
 }
 
 export function readDefaults(surroundings: Pick<Surroundings, 'env'>): Defaults {
-  return (readConfig('defaults.json', surroundings) ?? {}) as Defaults;
+  return readConfig('defaults.json', surroundings) ?? {};
 }
 
 export function writeDefaults(surroundings: Pick<Surroundings, 'env'>, defaults: Defaults): void {

@@ -4,8 +4,8 @@ import type { Settings } from '@lazuli/server';
  * What the command says. Results go to stdout, so that they can be captured and piped; words about them go to stderr.
  */
 export interface Output {
-  result(text: string): void;
-  remark(text: string): void;
+  readonly result: (text: string) => void;
+  readonly remark: (text: string) => void;
   /** Whether a person reads the results as they come. */
   readonly isTerminal: boolean;
 }

@@ -48,7 +48,7 @@ export async function rolesNamed(resources: Resources, name: string): Promise<De
 export async function roleId(resources: Resources, role: string): Promise<string> {
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(role)) return role;
   const [found] = await rolesNamed(resources, role);
-  if (found === undefined) throw new CommandError(1, `There is no role ${JSON.stringify(role)}.`);
+  if (found === undefined) throw new CommandError(3, `There is no role ${JSON.stringify(role)}.`);
   return found.name;
 }
 

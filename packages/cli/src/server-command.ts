@@ -1,5 +1,6 @@
 import { MlflowError, type Server } from '@lazuli/client';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { withHelp, type Description } from './command-help.ts';
 import { connectTracking, defaultUrl, type ConnectionOptions } from './connection.ts';
 import { readDefaults } from './defaults.ts';
 import { formatResult, formats, isFormat, type Columns, type Format } from './formats.ts';
@@ -14,16 +15,6 @@ export interface OutputOptions {
 /** The options that every command has which asks a server something and prints the answer. */
 export interface ServerOptions extends ConnectionOptions, OutputOptions {}
 
-/** What every command tells of itself. */
-export interface Description {
-  /** With its arguments: `delete <run-id>`. */
-  readonly usage: string;
-  readonly summary: string;
-  /** What else there is to know, in sentences. */
-  readonly notes?: string;
-  readonly examples: readonly [string, ...string[]];
-}
-
 export interface ServerCommand<Options> extends Description {
   /** Adds the command's own options. */
   readonly options?: (command: Command) => Command;
@@ -31,15 +22,6 @@ export interface ServerCommand<Options> extends Description {
   readonly columns?: Columns;
   /** What it prints; undefined prints nothing. */
   readonly answer: (server: Server, options: Options & ServerOptions, ...args: string[]) => Promise<unknown>;
-}
-
-export function describeCommand(parent: Command, { usage, summary, ...help }: Description): Command {
-  return withHelp(parent.command(usage).description(summary).helpOption('--help', 'show this help'), help);
-}
-
-export function withHelp(command: Command, { notes, examples }: Pick<Description, 'notes' | 'examples'>): Command {
-  const lines = examples.map((line) => `  ${line}`).join('\n');
-  return command.addHelpText('after', `${notes === undefined ? '' : `\n${notes}\n`}\nExamples:\n${lines}`);
 }
 
 export function addServerCommand<Options extends object>(
@@ -105,9 +87,10 @@ export function withServerOptions(command: Command): Command {
 }
 
 export function withOutputOptions(command: Command): Command {
-  return command
-    .option('-o, --output <format>', `how the result is printed: ${formats.join(', ')}`)
-    .option('--query <jmespath>', 'what of the result is printed');
+  const output = new Option('-o, --output <format>', 'how the result is printed');
+  // Shown and completed; what is none of them is refused by us, because a variable may say it, too.
+  output.argChoices = [...formats];
+  return command.addOption(output).option('--query <jmespath>', 'what of the result is printed');
 }
 
 /** `LAZULI_OUTPUT`, and what `lazuli configure` keeps, stand in for `-o`. */

@@ -25,7 +25,7 @@ describe('lazuli ad', () => {
     await using server = await serving(['--data-dir', 'data'], { cwd });
     const online = (...args: string[]) => run(['ad', ...args, '--url', server.url], { cwd });
     expect((await online('user', 'list')).stdout).toContain('ann@example.org');
-    const members = JSON.parse((await online('group', 'members', 'team', '--json')).stdout) as { app_id: string }[];
+    const members = JSON.parse((await online('group', 'members', 'team')).stdout) as { app_id: string }[];
     expect(members.map(({ app_id }) => app_id)).toEqual([application.stdout.trim()]);
 
     const made = await online('cert', 'create', 'ci', '--out', 'ci.pem', '--expires-in', '30d');
@@ -41,8 +41,8 @@ describe('lazuli ad', () => {
     expect(JSON.parse((await online('federated-credential', 'list', 'ci')).stdout)).toMatchObject([
       { kind: 'federated', issuer: 'https://token.example.org', subject: 'repo:lab/train:ref:refs/heads/main' },
     ]);
-    expect((await online('secret', 'list', 'ci')).stdout).toMatch(/secret +nightly/);
-    const certificates = JSON.parse((await online('cert', 'list', 'ci', '--json')).stdout) as {
+    expect((await online('secret', 'list', 'ci', '-o', 'table')).stdout).toMatch(/secret +nightly/);
+    const certificates = JSON.parse((await online('cert', 'list', 'ci')).stdout) as {
       credential_id: string;
     }[];
     expect(certificates).toHaveLength(2);
@@ -67,7 +67,7 @@ describe('lazuli ad', () => {
     });
     expect(await online('user', 'delete', 'Ann')).toMatchObject({ status: 0 });
     expect(await online('user', 'show', 'Ann')).toMatchObject({
-      status: 1,
+      status: 3,
       stderr: expect.stringContaining("'Ann' exists") as string,
     });
     expect((await online('tenant')).stdout).toMatch(guid);

@@ -40,11 +40,11 @@ describe('lazuli token', () => {
       });
       expect(creating.status).toBe(403);
 
-      const listed = await run(['token', 'list', '--json'], { cwd, env: { ...env, MLFLOW_TRACKING_URI: server.url } });
+      const listed = await run(['token', 'list'], { cwd, env: { ...env, MLFLOW_TRACKING_URI: server.url } });
       const tokens = JSON.parse(listed.stdout) as { token_id: string; principal: string }[];
       expect(tokens.map(({ principal }) => principal)).toEqual(['ann', 'ci']);
-      const table = await run(['token', 'list'], { cwd, env: { ...env, LAZULI_URL: server.url } });
-      expect(table.stdout).toMatch(/^TOKEN +PRINCIPAL +ROLE/);
+      const table = await run(['token', 'list', '-o', 'table'], { cwd, env: { ...env, LAZULI_URL: server.url } });
+      expect(table.stdout).toMatch(/^Token +Principal +Role/);
 
       const revoked = await run(['token', 'revoke', ...place, tokens[1]?.token_id ?? ''], { cwd, env });
       expect(revoked).toMatchObject({ status: 0, stdout: '' });

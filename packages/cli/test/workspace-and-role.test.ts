@@ -52,7 +52,7 @@ describe('lazuli workspace', () => {
     expect(guarded.stdout).toMatch(/^azureml:\/\/[0-9a-f-]{36}\.workspace\.eastus\.api\.ml\.example\.org\//);
 
     expect(await workspace('delete', 'vision', ...there)).toMatchObject({ status: 0, stdout: '' });
-    expect(await workspace('delete', 'vision', ...there)).toMatchObject({ status: 1 });
+    expect(await workspace('delete', 'vision', ...there)).toMatchObject({ status: 3 });
     expect((await workspace('show', 'vision', ...there)).stderr).toContain('was not found');
   });
 });
@@ -85,7 +85,7 @@ describe('lazuli role', () => {
       ['token', 'create', ...at, '--role', 'Reader', '--workspace', 'elsewhere', '--principal', 'ci'],
       { cwd, env },
     );
-    const tokens = JSON.parse((await run(['token', 'list', '--json', ...at], { cwd, env })).stdout) as {
+    const tokens = JSON.parse((await run(['token', 'list', ...at], { cwd, env })).stdout) as {
       token_id: string;
       principal: string;
     }[];
@@ -104,14 +104,14 @@ describe('lazuli role', () => {
     const defined = await role('definition', 'create', 'Tracking', ...actions);
     expect(defined.stdout).toMatch(/^[0-9a-f-]{36}\n$/);
     expect((await role('definition', 'create', 'Tracking', ...actions)).stdout).toBe(defined.stdout);
-    expect((await role('definition', 'list')).stdout).toMatch(/Tracking +CustomRole/);
+    expect((await role('definition', 'list', '-o', 'table')).stdout).toMatch(/Tracking +CustomRole/);
 
     const scope = '/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/lazuli';
     const assigned = await role('assignment', 'create', '--assignee', ci, '--role', 'Tracking', '--scope', scope);
     expect(assigned).toMatchObject({ status: 0 });
     expect(assigned.stderr).toContain(`${ci} is Tracking on ${scope}`);
     expect(await logging()).toBe(200);
-    const listed = await role('assignment', 'list', '--assignee', ci);
+    const listed = await role('assignment', 'list', '--assignee', ci, '-o', 'table');
     expect(listed.stdout).toMatch(new RegExp(`Tracking +${ci} +ServicePrincipal +${scope}`));
     const again = await role('assignment', 'create', '--assignee', ci, '--role', 'Tracking', '--scope', scope);
     expect(again).toMatchObject({ status: 1, stderr: 'lazuli: The role assignment already exists.\n' });
@@ -131,18 +131,18 @@ describe('lazuli role', () => {
     const scope = `/subscriptions/${subscription}/resourceGroups/team`;
     const create = (role: string) =>
       offline('ad', 'sp', 'create-for-rbac', 'training', '--role', role, '--scopes', scope, `${scope}2`);
-    expect(await create('Nothing')).toMatchObject({ status: 1, stdout: '' });
+    expect(await create('Nothing')).toMatchObject({ status: 3, stdout: '' });
     const made = await create('AzureML Data Scientist');
     expect(made.stdout).toMatch(
       /^AZURE_TENANT_ID=[0-9a-f-]{36}\nAZURE_CLIENT_ID=[0-9a-f-]{36}\nAZURE_CLIENT_SECRET=lzs_\S+\n$/,
     );
-    const principals = JSON.parse((await offline('ad', 'sp', 'list', '--json')).stdout) as {
+    const principals = JSON.parse((await offline('ad', 'sp', 'list')).stdout) as {
       display_name: string;
       object_id: string;
     }[];
     const training = principals.filter(({ display_name }) => display_name === 'training');
     expect(training).toHaveLength(1);
-    const held = await offline('role', 'assignment', 'list', '--assignee', training[0]?.object_id ?? '');
+    const held = await offline('role', 'assignment', 'list', '-o', 'table', '--assignee', training[0]?.object_id ?? '');
     expect(held.stdout.match(/AzureML Data Scientist/g)).toHaveLength(2);
   });
 });

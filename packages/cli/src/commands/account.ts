@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { credentialOf, listAccounts } from '../accounts.ts';
 import type { ConnectionOptions } from '../connection.ts';
-import { describeCommand, explained, printer, withOutputOptions, type OutputOptions } from '../server-command.ts';
+import { describeCommand } from '../command-help.ts';
+import { explained, printer, withOutputOptions, type OutputOptions } from '../server-command.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { accountColumns, accountShown } from './account-shown.ts';
 import { accountOf } from './login.ts';

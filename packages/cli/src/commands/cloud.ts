@@ -1,7 +1,8 @@
 import type { Cloud } from '@lazuli/client/azure';
 import type { Command } from 'commander';
 import { findCloud, listClouds, registerCloud, setCloud, unregisterCloud } from '../clouds.ts';
-import { describeCommand, explained, printer, withOutputOptions, type OutputOptions } from '../server-command.ts';
+import { describeCommand } from '../command-help.ts';
+import { explained, printer, withOutputOptions, type OutputOptions } from '../server-command.ts';
 import type { Surroundings } from '../surroundings.ts';
 
 /** `lazuli cloud`: which of Azure's clouds is meant, with the options and fields of `az cloud`. */

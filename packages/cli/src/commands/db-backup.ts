@@ -2,26 +2,23 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CommandError } from '../output.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { describeCommand } from '../command-help.ts';
 import { settingsOfPlace, withPlaceOptions, type DatabasePlace } from '../database-place.ts';
 
 /** `lazuli db backup`: a copy of a SQLite database, on which a server may run. */
 export function describeBackup(command: Command, surroundings: Surroundings): void {
-  const backup = command
-    .command('backup <file>')
-    .description('Copy a SQLite database to a file, while a server runs on it or not')
-    .helpOption('--help', 'show this help');
-  withPlaceOptions(backup)
-    .addHelpText(
-      'after',
-      `
-Artifacts are files; copy them after the database. A PostgreSQL database is backed up with pg_dump.
-
-  lazuli db backup /backups/lazuli-$(date +%F).db --data-dir /var/lib/lazuli
-  rsync -a /var/lib/lazuli/artifacts/ /backups/artifacts/`,
-    )
-    .action(async (file: string, options: DatabasePlace) => {
-      await backUp(resolve(surroundings.workingDir, file), options, surroundings);
-    });
+  const backup = describeCommand(command, {
+    usage: 'backup <file>',
+    summary: 'Copy a SQLite database to a file, while a server runs on it or not',
+    notes: 'Artifacts are files; copy them after the database. A PostgreSQL database is backed up with pg_dump.',
+    examples: [
+      'lazuli db backup /backups/lazuli-$(date +%F).db --data-dir /var/lib/lazuli',
+      'rsync -a /var/lib/lazuli/artifacts/ /backups/artifacts/',
+    ],
+  });
+  withPlaceOptions(backup).action(async (file: string, options: DatabasePlace) => {
+    await backUp(resolve(surroundings.workingDir, file), options, surroundings);
+  });
 }
 
 async function backUp(target: string, options: DatabasePlace, surroundings: Surroundings): Promise<void> {

@@ -2,6 +2,7 @@ import type { Client } from '@lazuli/client';
 import type { Command } from 'commander';
 import { connect, connectionOf, type Connection } from '../connection.ts';
 import { EndWithStatus } from '../output.ts';
+import { withHelp } from '../command-help.ts';
 import { printer, withServerOptions, type ServerOptions } from '../server-command.ts';
 import { version, type Surroundings } from '../surroundings.ts';
 
@@ -19,25 +20,15 @@ interface Finding {
 const toleratedSkewMs = 5 * 60_000;
 
 export function describeDoctor(command: Command, surroundings: Surroundings): void {
-  withServerOptions(command)
-    .addHelpText(
-      'after',
-      `
-The command ends with status 1 when something fails.
-
-Examples:
-  lazuli doctor -o table
-  lazuli doctor --url https://lazuli.example.org --query "[?state=='failed']"`,
-    )
-    .action(async (options: ServerOptions) => {
-      const print = printer(options, surroundings, { Check: 'check', State: 'state', Detail: 'detail' });
-      const findings = await examine(
-        connectionOf(options, surroundings),
-        (await connect(options, surroundings)).client,
-      );
-      print(findings);
-      if (findings.some(({ state }) => state === 'failed')) throw new EndWithStatus(1);
-    });
+  withHelp(withServerOptions(command), {
+    notes: 'The command ends with status 1 when something fails.',
+    examples: ['lazuli doctor -o table', `lazuli doctor --url https://lazuli.example.org --query "[?state=='failed']"`],
+  }).action(async (options: ServerOptions) => {
+    const print = printer(options, surroundings, { Check: 'check', State: 'state', Detail: 'detail' });
+    const findings = await examine(connectionOf(options, surroundings), (await connect(options, surroundings)).client);
+    print(findings);
+    if (findings.some(({ state }) => state === 'failed')) throw new EndWithStatus(1);
+  });
 }
 
 async function examine({ url, proof, workspace }: Connection, client: Client): Promise<Finding[]> {

@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 import { readClientVariables, type ServerOptions } from '../client-variables.ts';
+import { withHelp } from '../command-help.ts';
 import type { Surroundings } from '../surroundings.ts';
 
 /** `lazuli env`: what a shell needs so that an unmodified script works with a workspace as if it were Azure's. */
@@ -13,7 +14,13 @@ type Shell = keyof typeof shells;
 
 export function describeEnv(command: Command, surroundings: Surroundings): void {
   const { output } = surroundings;
-  command
+  withHelp(command, {
+    examples: [
+      'eval "$(lazuli env)"',
+      'lazuli env --shell fish | source',
+      'lazuli env --shell powershell | Out-String | Invoke-Expression',
+    ],
+  })
     .option('--url <url>', 'the server (LAZULI_URL; default: http://127.0.0.1:5000)')
     .option('-w, --workspace-name <name>', 'the workspace (LAZULI_WORKSPACE; default: the default one)')
     .option(
@@ -22,14 +29,6 @@ export function describeEnv(command: Command, surroundings: Surroundings): void 
       './lazuli-data',
     )
     .addOption(new Option('--shell <name>', 'whose language to print').choices(Object.keys(shells)).default('bash'))
-    .addHelpText(
-      'after',
-      `
-Examples:
-  eval "$(lazuli env)"
-  lazuli env --shell fish | source
-  lazuli env --shell powershell | Out-String | Invoke-Expression`,
-    )
     .action(async (options: ServerOptions & { readonly shell: Shell }) => {
       const { variables, hasIdentity } = await readClientVariables(options, surroundings);
       const lines = Object.entries(variables).map(([name, value]) => shells[options.shell](name, value));

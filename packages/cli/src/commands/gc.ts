@@ -3,11 +3,14 @@ import type { Command } from 'commander';
 import { connect, defaultUrl } from '../connection.ts';
 import { parseAge } from '../duration.ts';
 import { CommandError, EndWithStatus, type Output } from '../output.ts';
+import { pick } from './options.ts';
+import { withHelp } from '../command-help.ts';
 import type { Surroundings } from '../surroundings.ts';
 
 /** `lazuli gc`: deletes for good, on a running server, what was marked as deleted, with MLflow's options. */
 interface GcOptions {
   readonly url?: string;
+  readonly trackingUri?: string;
   readonly workspaceName?: string;
   readonly olderThan?: string;
   readonly runIds?: string;
@@ -19,30 +22,28 @@ interface GcOptions {
 type CollectInput = Parameters<Client['collections']['collect']>[0];
 
 export function describeGc(command: Command, surroundings: Surroundings): void {
-  command
+  withHelp(command, {
+    notes: `What goes is written to stdout, a line each; what stays, and why, to stderr. A run or logged model from which a
+version of a registered model was made stays, and so does a model that another run uses. There is no way back.
+
+The command ends with status 1 where something that was named stays, or files could not be removed: run it again.
+LAZULI_TOKEN (or MLFLOW_TRACKING_TOKEN) holds the token of somebody who may delete the workspace.`,
+    examples: ['lazuli gc --dry-run', 'lazuli gc --older-than 90d', 'lazuli gc --experiment-ids 7,8'],
+  })
     .option('--url <url>', `the server (LAZULI_URL, MLFLOW_TRACKING_URI; default: ${defaultUrl})`)
+    .option('--tracking-uri <url>', 'as --url, as MLflow calls it')
     .option('-w, --workspace-name <name>', 'the workspace to empty (LAZULI_WORKSPACE; default: the default one)')
     .option('--older-than <time>', 'only what was deleted longer ago: 30d, 12h, 1d6h (default: 30d; 0d with ids)')
     .option('--run-ids <ids>', 'these runs alone, with commas between them')
     .option('--experiment-ids <ids>', 'these experiments with their runs and logged models')
     .option('--logged-model-ids <ids>', 'these logged models')
     .option('--dry-run', 'say what would go and what would stay, and change nothing')
-    .addHelpText(
-      'after',
-      `
-What goes is written to stdout, a line each; what stays, and why, to stderr. A run or logged model from which a
-version of a registered model was made stays, and so does a model that another run uses. There is no way back.
-
-The command ends with status 1 where something that was named stays, or files could not be removed: run it again.
-LAZULI_TOKEN (or MLFLOW_TRACKING_TOKEN) holds the token of somebody who may delete the workspace.
-
-  lazuli gc --dry-run
-  lazuli gc --older-than 90d
-  lazuli gc --experiment-ids 7,8`,
-    )
     .action(async (options: GcOptions) => {
       const input = inputOf(options);
-      const { client } = await connect(options, surroundings);
+      const { client } = await connect(
+        { ...options, ...pick({ url: options.url ?? options.trackingUri }) },
+        surroundings,
+      );
       await collect(client, input, surroundings.output).catch((error: unknown) => {
         if (error instanceof EndWithStatus || !(error instanceof Error)) throw error;
         throw new CommandError(1, error.message, { cause: error });

@@ -16,7 +16,8 @@ import {
 import { findCloud } from '../clouds.ts';
 import { isAzureMl, trackingUrl, type ConnectionOptions } from '../connection.ts';
 import { CommandError } from '../output.ts';
-import { explained, printer, withHelp, withOutputOptions, type OutputOptions } from '../server-command.ts';
+import { withHelp } from '../command-help.ts';
+import { explained, printer, withOutputOptions, type OutputOptions } from '../server-command.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { accountColumns, accountShown } from './account-shown.ts';
 

@@ -15,8 +15,8 @@ export function describeResumeLog(command: Command, surroundings: Surroundings):
 the server refuses is listed, and the command ends with status 1.`,
     columns: { Sent: 'sent', Refused: 'length(refused)' },
     examples: ['lazuli runs resume-log ~/.local/state/lazuli/unsent/5c1ee5dcff864ba3b2bd24de1d1c0c4a.jsonl'],
-    async answer(_server, _options, file) {
-      const path = resolve(surroundings.workingDir, file ?? '');
+    async answer(_server, _options, file = '') {
+      const path = resolve(surroundings.workingDir, file);
       const { sent, refused } = await resumeLog(path, { server: (url) => connectTracking({ url }, surroundings) });
       const answer = { sent, refused: refused.map(({ line, error }) => ({ line, reason: error.message })) };
       return refused.length === 0 ? answer : new AnswerWithStatus(answer, 1);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
-import { CommandError, formatTable } from '../output.ts';
+import { CommandError } from '../output.ts';
 import { listAll, resourcesOf, type Resources } from '../resource-manager.ts';
 import {
   assignmentsOn,
@@ -11,6 +11,8 @@ import {
   type Assignment,
   type Definition,
 } from '../role-requests.ts';
+import { describeCommand, type Description } from '../command-help.ts';
+import { printer, withOutputOptions, type OutputOptions } from '../server-command.ts';
 import { takePlace, withPlace, type PlaceOptions } from '../server-place.ts';
 import type { Surroundings } from '../surroundings.ts';
 
@@ -29,8 +31,7 @@ interface AssignmentOptions extends PlaceOptions {
   readonly scope: string;
 }
 
-interface ListOptions extends PlaceOptions {
-  readonly json?: true;
+interface ListOptions extends PlaceOptions, OutputOptions {
   readonly assignee?: string;
   readonly scope: string;
 }
@@ -39,23 +40,22 @@ export function describeRole(command: Command, surroundings: Surroundings): void
   const { output } = surroundings;
   const noun = (name: string, summary: string) =>
     command.command(name).description(summary).helpOption('--help', 'show this help');
-  const subcommand = (parent: Command, usage: string, summary: string) =>
-    takePlace(parent.command(usage).description(summary).helpOption('--help', 'show this help'));
+  const subcommand = (parent: Command, description: Description) => takePlace(describeCommand(parent, description));
 
   const definition = noun('definition', 'Make and list roles');
-  subcommand(definition, 'create <name>', 'Make a custom role, or make the one of this name say this')
+  subcommand(definition, {
+    usage: 'create <name>',
+    summary: 'Make a custom role, or make the one of this name say this',
+    examples: [
+      "lazuli role definition create Tracking --actions 'Microsoft.MachineLearningServices/workspaces/experiments/*' \\",
+      "    'Microsoft.MachineLearningServices/workspaces/jobs/*'",
+      "lazuli role definition create Models --actions 'Microsoft.MachineLearningServices/workspaces/models/*/*'",
+    ],
+  })
     .requiredOption('--actions <action...>', 'what it allows, with * as wildcard')
     .option('--not-actions <action...>', 'what it leaves out of that')
     .option('--assignable-scopes <scope...>', 'where it can be assigned (default: everywhere)')
     .option('--description <text>', 'what it is for')
-    .addHelpText(
-      'after',
-      `
-A role for tracking, and one for models:
-  lazuli role definition create Tracking --actions 'Microsoft.MachineLearningServices/workspaces/experiments/*' \\
-    'Microsoft.MachineLearningServices/workspaces/jobs/*'
-  lazuli role definition create Models --actions 'Microsoft.MachineLearningServices/workspaces/models/*/*'`,
-    )
     .action(async (name: string, options: DefinitionOptions) => {
       const role = await withPlace(options, surroundings, resourcesOf('make'), async (resources) => {
         const present = (await rolesNamed(resources, name)).find(({ properties }) => properties.type === 'CustomRole');
@@ -72,20 +72,28 @@ A role for tracking, and one for models:
       output.result(role.name);
       output.remark(`The role ${name} is made.`);
     });
-  subcommand(definition, 'list', 'List roles, those of Azure included')
-    .option('--json', 'as JSON')
-    .action(async (options: PlaceOptions & { readonly json?: true }) => {
-      const roles = await withPlace(options, surroundings, resourcesOf('read'), (resources) =>
-        listAll<Definition>(resources, definitions),
-      );
-      const rows = roles.map(({ name, properties }) => [name, properties.roleName, properties.type]);
-      output.result(
-        options.json === true ? JSON.stringify(roles, null, 2) : formatTable([['ID', 'ROLE', 'TYPE'], ...rows]),
-      );
-    });
+  withOutputOptions(
+    subcommand(definition, {
+      usage: 'list',
+      summary: 'List roles, those of Azure included',
+      examples: ['lazuli role definition list -o table', `lazuli role definition list --query "[?type=='CustomRole']"`],
+    }),
+  ).action(async (options: PlaceOptions & OutputOptions) => {
+    const print = printer(options, surroundings, { Id: 'name', Role: 'roleName', Type: 'type' });
+    const roles = await withPlace(options, surroundings, resourcesOf('read'), (resources) =>
+      listAll<Definition>(resources, definitions),
+    );
+    print(roles.map(({ id, name, properties }) => ({ id, name, ...properties })));
+  });
 
   const assignment = noun('assignment', 'Give roles, list who holds which, take them away');
-  subcommand(assignment, 'create', 'Give a role to a user, group, service principal or API token, on a scope')
+  subcommand(assignment, {
+    usage: 'create',
+    summary: 'Give a role to a user, group, service principal or API token, on a scope',
+    examples: [
+      "lazuli role assignment create --assignee $OBJECT_ID --assignee-type User --role 'AzureML Data Scientist'",
+    ],
+  })
     .requiredOption('--assignee <object-id>', 'who gets it: an object id, or the id of an API token')
     .requiredOption('--role <role>', 'its name or its id')
     .option('--assignee-type <type>', 'User, Group or ServicePrincipal', 'ServicePrincipal')
@@ -98,27 +106,35 @@ A role for tracking, and one for models:
       output.result(made.id);
       output.remark(`${assignee} is ${role} on ${scope}.`);
     });
-  subcommand(assignment, 'list', 'List who holds which role')
+  withOutputOptions(
+    subcommand(assignment, {
+      usage: 'list',
+      summary: 'List who holds which role',
+      examples: ['lazuli role assignment list -o table', 'lazuli role assignment list --assignee $OBJECT_ID'],
+    }),
+  )
     .option('--assignee <object-id>', 'only what this one holds')
     .option('--scope <scope>', 'only what is held on this scope, above or beneath it', '/')
-    .option('--json', 'as JSON')
     .action(async (options: ListOptions) => {
+      const print = printer(options, surroundings, assignmentColumns);
       const { assignments, roles } = await withPlace(options, surroundings, resourcesOf('read'), async (resources) => ({
         assignments: await listAll<Assignment>(resources, assignmentsOn(options.scope) + filterOf(options)),
         roles: await listAll<Definition>(resources, definitions),
       }));
-      output.result(options.json === true ? JSON.stringify(assignments, null, 2) : assignmentTable(assignments, roles));
+      print(assignmentsShown(assignments, roles));
     });
-  subcommand(assignment, 'delete <id>', 'Take a role away; `lazuli role assignment list` shows the ids').action(
-    async (id: string, options: PlaceOptions) => {
-      await withPlace(options, surroundings, resourcesOf('read'), async (resources) => {
-        const path = id.startsWith('/') ? id : (await assignmentNamed(resources, id)).id;
-        const removed = await resources.send('DELETE', path);
-        if (removed === undefined) throw new CommandError(1, `There is no role assignment ${id}.`);
-      });
-      output.remark(`The role assignment ${id} is deleted.`);
-    },
-  );
+  subcommand(assignment, {
+    usage: 'delete <id>',
+    summary: 'Take a role away; `lazuli role assignment list` shows the ids',
+    examples: ['lazuli role assignment delete 3f2b8a50-6f3e-4ac0-9f5e-2f8f1f7f0d61'],
+  }).action(async (id: string, options: PlaceOptions) => {
+    await withPlace(options, surroundings, resourcesOf('read'), async (resources) => {
+      const path = id.startsWith('/') ? id : (await assignmentNamed(resources, id)).id;
+      const removed = await resources.send('DELETE', path);
+      if (removed === undefined) throw new CommandError(3, `There is no role assignment ${id}.`);
+    });
+    output.remark(`The role assignment ${id} is deleted.`);
+  });
 }
 
 function filterOf({ assignee }: ListOptions): string {
@@ -128,15 +144,23 @@ function filterOf({ assignee }: ListOptions): string {
 async function assignmentNamed(resources: Resources, name: string): Promise<Assignment> {
   const all = await listAll<Assignment>(resources, assignmentsOn('/'));
   const found = all.find((assignment) => assignment.name === name.toLowerCase());
-  if (found === undefined) throw new CommandError(1, `There is no role assignment ${name}.`);
+  if (found === undefined) throw new CommandError(3, `There is no role assignment ${name}.`);
   return found;
 }
 
-function assignmentTable(assignments: readonly Assignment[], roles: readonly Definition[]): string {
+const assignmentColumns = {
+  Id: 'name',
+  Role: 'roleDefinitionName',
+  Principal: 'principalId',
+  Type: 'principalType',
+  Scope: 'scope',
+};
+
+/** *The fields of `az role assignment list`.* */
+function assignmentsShown(assignments: readonly Assignment[], roles: readonly Definition[]) {
   const names = new Map(roles.map(({ name, properties }) => [name, properties.roleName]));
-  const rows = assignments.map(({ name, properties: { roleDefinitionId, principalId, principalType, scope } }) => {
-    const role = roleDefinitionId.split('/').at(-1) ?? '';
-    return [name, names.get(role) ?? role, principalId, principalType, scope];
+  return assignments.map(({ id, name, properties }) => {
+    const role = properties.roleDefinitionId.split('/').at(-1) ?? '';
+    return { id, name, roleDefinitionName: names.get(role) ?? role, ...properties };
   });
-  return formatTable([['ID', 'ROLE', 'PRINCIPAL', 'TYPE', 'SCOPE'], ...rows]);
 }

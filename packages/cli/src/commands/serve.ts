@@ -15,6 +15,7 @@ import {
   type Settings,
 } from '@lazuli/server';
 import { Option, type Command } from 'commander';
+import { withHelp } from '../command-help.ts';
 import { version, type Surroundings } from '../surroundings.ts';
 import { CommandError, EndWithStatus, explainSystemError, type Output } from '../output.ts';
 import { onStopSignal } from '../stop-signal.ts';
@@ -29,18 +30,15 @@ export function describeServe(command: Command, surroundings: Surroundings): voi
   );
   const options = settingDefinitions.map((definition) => ({ definition, option: optionOf(definition) }));
   for (const { option } of options) command.addOption(option);
-  command
+  withHelp(command, {
+    notes: 'An option goes before the environment, the environment before the file, the file before the default.',
+    examples: [
+      'lazuli serve --port 5001 --data-dir ./elsewhere',
+      'lazuli serve --host 0.0.0.0 --auth token --allowed-hosts mlflow.example.org',
+      'lazuli serve --config lazuli.yaml',
+    ],
+  })
     .option('--no-tls', 'the same as --tls off')
-    .addHelpText(
-      'after',
-      `
-An option goes before the environment, the environment before the file, the file before the default.
-
-Examples:
-  lazuli serve --port 5001 --data-dir ./elsewhere
-  lazuli serve --host 0.0.0.0 --auth token --allowed-hosts mlflow.example.org
-  lazuli serve --config lazuli.yaml`,
-    )
     .action(async (given: Readonly<Record<string, string | false | undefined>>) => {
       const flagOf = (attribute: string): string | undefined => {
         const value = given[attribute];

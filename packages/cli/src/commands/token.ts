@@ -3,7 +3,8 @@ import type { createClient as ClientMaker } from '@lazuli/client';
 import type { Command } from 'commander';
 import type { Surroundings } from '../surroundings.ts';
 import { CommandError, moment } from '../output.ts';
-import { printer, withHelp, withOutputOptions, type OutputOptions } from '../server-command.ts';
+import { withHelp } from '../command-help.ts';
+import { printer, withOutputOptions, type OutputOptions } from '../server-command.ts';
 import { takePlace, withPlace, type Calls, type Place, type PlaceOptions } from '../server-place.ts';
 import { parseDuration } from '../duration.ts';
 

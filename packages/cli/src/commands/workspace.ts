@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { workspacePlaceOf } from '../connection.ts';
 import { CommandError } from '../output.ts';
 import { listAll, resourcesOf, type Resources } from '../resource-manager.ts';
+import { describeCommand, type Description } from '../command-help.ts';
 import { printer, withOutputOptions, type OutputOptions } from '../server-command.ts';
 import { takePlace, withPlace, type PlaceOptions } from '../server-place.ts';
 import type { Surroundings } from '../surroundings.ts';
@@ -62,12 +63,9 @@ const columns = {
 
 export function describeWorkspace(command: Command, surroundings: Surroundings): void {
   const { output, workingDir } = surroundings;
-  const subcommand = (usage: string, summary: string) =>
+  const subcommand = (usage: string, summary: string, ...examples: Description['examples']) =>
     takePlace(
-      command
-        .command(usage)
-        .description(summary)
-        .helpOption('--help', 'show this help')
+      describeCommand(command, { usage, summary, examples })
         .option(
           '--subscription <id>',
           `its subscription, a GUID (AZURE_SUBSCRIPTION_ID; default: ${defaultSubscription})`,
@@ -80,7 +78,13 @@ export function describeWorkspace(command: Command, surroundings: Surroundings):
       .option('--display-name <name>', 'what pages show')
       .option('--tags <key=value...>', 'its tags; those that it has are replaced');
 
-  changing(subcommand('create <name>', 'Create a workspace; its subscription and group come with it'))
+  changing(
+    subcommand(
+      'create <name>',
+      'Create a workspace; its subscription and group come with it',
+      'lazuli workspace create vision --resource-group team --tags owner=ann',
+    ),
+  )
     .option('--location <region>', 'its region, a part of its address (default: local)')
     .option('--private-link', 'reached under a host name of its own')
     .action(async (name: string, options: ChangeOptions) => {
@@ -97,41 +101,48 @@ export function describeWorkspace(command: Command, surroundings: Surroundings):
       output.remark(`The workspace ${name} is created.`);
     });
 
-  changing(subcommand('update <name>', "Change a workspace's description, display name or tags")).action(
-    async (name: string, options: ChangeOptions) => {
-      await withPlace(options, surroundings, resourcesOf('read'), ({ send }) =>
-        send('PATCH', idOf(name, options, surroundings), changeOf(options)),
-      );
-      output.remark(`The workspace ${name} is changed.`);
-    },
-  );
+  changing(
+    subcommand(
+      'update <name>',
+      "Change a workspace's description, display name or tags",
+      'lazuli workspace update vision --description "Pictures of flowers"',
+    ),
+  ).action(async (name: string, options: ChangeOptions) => {
+    await withPlace(options, surroundings, resourcesOf('read'), ({ send }) =>
+      send('PATCH', idOf(name, options, surroundings), changeOf(options)),
+    );
+    output.remark(`The workspace ${name} is changed.`);
+  });
 
-  withOutputOptions(subcommand('list', 'List the workspaces that you may read')).action(
-    async (options: NameOptions) => {
-      const print = printer(options, surroundings, columns);
-      const workspaces = await withPlace(options, surroundings, resourcesOf('read'), (resources) =>
-        listed(resources, options),
-      );
-      print(workspaces.map(shown));
-    },
-  );
+  withOutputOptions(
+    subcommand('list', 'List the workspaces that you may read', 'lazuli workspace list -o table'),
+  ).action(async (options: NameOptions) => {
+    const print = printer(options, surroundings, columns);
+    const workspaces = await withPlace(options, surroundings, resourcesOf('read'), (resources) =>
+      listed(resources, options),
+    );
+    print(workspaces.map(shown));
+  });
 
-  withOutputOptions(subcommand('show [name]', 'Show a workspace'))
+  withOutputOptions(
+    subcommand(
+      'show [name]',
+      'Show a workspace',
+      'lazuli workspace show vision -o table',
+      `MLFLOW_TRACKING_URI=$(lazuli workspace show --query mlflow_tracking_uri | sed 's/"//g')`,
+    ),
+  )
     .option('-w, --workspace-name <name>', 'its name (LAZULI_WORKSPACE, config.json, or what lazuli configure keeps)')
-    .addHelpText(
-      'after',
-      `
-Examples:
-  lazuli workspace show vision -o table
-  lazuli configure --defaults group=team workspace=vision
-  MLFLOW_TRACKING_URI=$(lazuli workspace show --query mlflow_tracking_uri | sed 's/"//g')`,
-    )
     .action(async (name: string | undefined, options: NameOptions) => {
       const print = printer(options, surroundings, columns);
       print(shown(await get(name, options)));
     });
 
-  subcommand('config <name>', "Write a workspace's config.json, which Azure's Python clients read")
+  subcommand(
+    'config <name>',
+    "Write a workspace's config.json, which Azure's Python clients read",
+    'lazuli workspace config vision --file ./config.json',
+  )
     .option('--file <file>', 'where to', 'config.json')
     .action(async (name: string, options: ConfigOptions) => {
       const workspace = await get(name, options);
@@ -142,12 +153,12 @@ Examples:
       output.remark(`Wrote ${options.file}.`);
     });
 
-  subcommand('delete <name>', 'Delete an empty workspace')
+  subcommand('delete <name>', 'Delete an empty workspace', 'lazuli workspace delete vision --force')
     .option('--force', 'with everything in it, for good')
     .action(async (name: string, options: DeleteOptions) => {
       await withPlace(options, surroundings, resourcesOf('read'), async ({ send }) => {
         const id = idOf(name, options, surroundings);
-        if (!(await isThere({ send }, id))) throw new CommandError(1, `There is no workspace ${name}.`);
+        if (!(await isThere({ send }, id))) throw new CommandError(3, `There is no workspace ${name}.`);
         const query = options.force === true ? '?forceToPurge=true' : '';
         await send('DELETE', id + query).catch((error: unknown) => {
           const message = error instanceof Error ? error.message : String(error);

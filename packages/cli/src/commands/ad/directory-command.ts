@@ -1,13 +1,8 @@
 import type { Client } from '@lazuli/client';
 import type { Command } from 'commander';
 import { moment } from '../../output.ts';
-import {
-  describeCommand,
-  printer,
-  withOutputOptions,
-  type Description,
-  type OutputOptions,
-} from '../../server-command.ts';
+import { describeCommand, type Description } from '../../command-help.ts';
+import { printer, withOutputOptions, type OutputOptions } from '../../server-command.ts';
 import { takePlace, withPlace, type Calls, type Place, type PlaceOptions } from '../../server-place.ts';
 import type { Surroundings } from '../../surroundings.ts';
 

@@ -9,7 +9,7 @@ import { wrong, type JobFile, type JobInput } from './job-file.ts';
 export interface ArmJob {
   readonly id: string;
   readonly name: string;
-  readonly properties: Readonly<Record<string, unknown>>;
+  readonly properties: Readonly<Record<string, unknown>> & { readonly jobType?: string };
   readonly systemData?: { readonly createdAt?: string; readonly createdBy?: string };
 }
 
@@ -86,7 +86,7 @@ export function armJobShown({ id, name, properties, systemData }: ArmJob) {
     display_name: properties['displayName'] ?? null,
     experiment_name: properties['experimentName'] ?? null,
     description: properties['description'] ?? null,
-    type: String(properties['jobType'] ?? '').toLowerCase(),
+    type: properties.jobType?.toLowerCase() ?? null,
     status: properties['status'] ?? null,
     command: properties['command'] ?? null,
     compute: idEnd(properties['computeId']),
@@ -148,7 +148,7 @@ function outputsBody(outputs: Readonly<Record<string, unknown>>) {
 
 function modeBody(field: string, mode: unknown) {
   if (mode === undefined) return {};
-  const word = modes[String(mode)];
+  const word = typeof mode === 'string' ? modes[mode] : undefined;
   if (word === undefined) throw wrong(field, `${JSON.stringify(mode)} must be one of ${Object.keys(modes).join(', ')}`);
   return { mode: word };
 }
