@@ -115,7 +115,7 @@ describe('lazuli role', () => {
     expect(listed.stdout).toMatch(new RegExp(`Tracking +${ci} +ServicePrincipal +${scope}`));
     const again = await role('assignment', 'create', '--assignee', ci, '--role', 'Tracking', '--scope', scope);
     expect(again).toMatchObject({ status: 1, stderr: 'lazuli: The role assignment already exists.\n' });
-    const [, name = ''] = /\n([0-9a-f-]{36})/.exec(listed.stdout) ?? [];
+    const [, name = ''] = /\n([0-9a-f]{8}-[0-9a-f-]{27})/.exec(listed.stdout) ?? [];
     expect(await role('assignment', 'delete', name)).toMatchObject({ status: 0 });
     expect(await logging()).toBe(403);
     expect((await role('assignment', 'delete', name)).stderr).toContain('There is no role assignment');
