@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import type { PlaceOptions } from '../../server-place.ts';
 import type { Surroundings } from '../../surroundings.ts';
 import { directoryCommand, inDirectory } from './directory-command.ts';
-import { describeCertificates,
+import {
+  describeCertificates,
   describeFederatedCredentials,
   describeSecrets,
   describeServicePrincipals,

@@ -90,7 +90,8 @@ export function putLog(
     const { pathname, search } = new URL(contentUri);
     const headers = { 'content-type': 'text/plain', 'x-ms-blob-type': 'BlockBlob' };
     const response = await send(origin + pathname + search, { method: 'PUT', headers, body: content });
-    if (!response.ok) throw new CommandError(1, `The output could not be kept: the server answered ${response.status}.`);
+    if (!response.ok)
+      throw new CommandError(1, `The output could not be kept: the server answered ${response.status}.`);
   };
 }
 
