@@ -22,7 +22,7 @@ const lazuli = [join(here, '..', 'node_modules', '.bin', 'node'), join(here, '..
 const jobTokenLife = '36';
 
 const training = '--ignore=test_training.py';
-const plugin = '--ignore=test_azureml.py';
+const plugin = ['--ignore=test_azureml.py', '--ignore=test_azure_flow.py'];
 const direct = '--ignore=test_direct_transfers.py';
 const spark = '--ignore=test_spark.py';
 const artifactSuites = [
@@ -51,9 +51,9 @@ const stores = {
 
 // Each client: how to start its suites against an address. They print their own lines.
 const clients = {
-  python3: (url, temporary) => pythonSuites('python3', 'python3', url, temporary, [training, plugin, spark]),
-  python2: (url, temporary) => pythonSuites('python2', 'python2', url, temporary, [training, plugin, spark, direct]),
-  skinny: (url, temporary) => pythonSuites('skinny', 'skinny', url, temporary, [training, plugin, spark, direct]),
+  python3: (url, temporary) => pythonSuites('python3', 'python3', url, temporary, [training, ...plugin, spark]),
+  python2: (url, temporary) => pythonSuites('python2', 'python2', url, temporary, [training, ...plugin, spark, direct]),
+  skinny: (url, temporary) => pythonSuites('skinny', 'skinny', url, temporary, [training, ...plugin, spark, direct]),
   java: javaSuites,
   s3: (url, temporary) => pythonSuites('s3', 'python3', url, temporary, artifactSuites),
   azure: (url, temporary) => pythonSuites('azure', 'python3', url, temporary, artifactSuites),
@@ -62,8 +62,9 @@ const clients = {
   identity: async (_url, temporary) => ownServerSuites('identity', temporary, await pythonEnvironment('identity')),
   management: async (_url, temporary) =>
     ownServerSuites('management', temporary, await pythonEnvironment('management')),
-  azureml: (url, temporary) => pluginSuites('azureml', url, temporary),
-  'azureml-skinny': (url, temporary) => pluginSuites('azureml-skinny', url, temporary),
+  azureml: (url, temporary) => pluginSuites('azureml', url, temporary, 'test_azureml.py'),
+  'azureml-skinny': (url, temporary) => pluginSuites('azureml-skinny', url, temporary, 'test_azureml.py'),
+  'azure-flow': (url, temporary) => pluginSuites('azure-flow', url, temporary, 'test_azure_flow.py'),
   training: (url, temporary) => pythonSuites('training', 'python3', url, temporary, ['test_training.py']),
   spark: sparkSuites,
 };
@@ -90,9 +91,9 @@ async function sparkSuites(url, temporary) {
 }
 
 /** The plugin of Azure Machine Learning, which finds everything in the environment that `lazuli env` prints. */
-async function pluginSuites(label, url, temporary) {
+async function pluginSuites(label, url, temporary, suite) {
   const { MLFLOW_TRACKING_URI: address, ...variables } = await printedVariables(url, temporary);
-  const suites = await pythonSuites(label, label, address, temporary, ['test_azureml.py']);
+  const suites = await pythonSuites(label, label, address, temporary, [suite]);
   const own = {
     LAZULI_COMMAND: JSON.stringify(lazuli),
     LAZULI_URL: url,

@@ -3,7 +3,9 @@
 Arguments: a JSON file of facts. One line each: `ok - ...` or `not ok - ...`.
 """
 
+import io
 import json
+import logging
 import os
 import pathlib
 import sys
@@ -11,8 +13,8 @@ import traceback
 
 from azure.ai.ml import MLClient
 from azure.ai.ml.entities import Workspace
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-from azure.identity import DefaultAzureCredential, EnvironmentCredential
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
+from azure.identity import ClientSecretCredential, DefaultAzureCredential, EnvironmentCredential
 
 FACTS = json.loads(pathlib.Path(sys.argv[1]).read_text())
 FOLDER = pathlib.Path(sys.argv[1]).parent
@@ -57,6 +59,33 @@ def _():
     scope = f"/subscriptions/{client.subscription_id}/resourceGroups/{client.resource_group_name}"
     path = f"{scope}/providers/Microsoft.MachineLearningServices/workspaces/default"
     assert workspace.mlflow_tracking_uri == f"azureml://{HOST}/mlflow/v1.0{path}", workspace.mlflow_tracking_uri
+
+
+@check("the log of Azure's libraries shows each attempt to sign in, and no secret")
+def _():
+    text = io.StringIO()
+    handler = logging.StreamHandler(text)
+    logger = logging.getLogger("azure")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        credential = DefaultAzureCredential()
+        MLClient.from_config(credential, path=str(FOLDER / "config.json")).workspaces.get("default")
+        token = credential.get_token(f"{FACTS['url']}/.default").token
+        wrong = ClientSecretCredential("adfs", os.environ["AZURE_CLIENT_ID"], "wrong-one", authority=FACTS["url"])
+        try:
+            wrong.get_token(f"{FACTS['url']}/.default")
+        except ClientAuthenticationError:
+            pass
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+    shown = text.getvalue()
+    assert "DefaultAzureCredential acquired a token from EnvironmentCredential" in shown, shown[-3000:]
+    assert "/oauth2/v2.0/token" in shown, shown[-3000:]
+    for secret in [token, token.split(".")[2], os.environ["AZURE_CLIENT_SECRET"], "wrong-one"]:
+        assert secret not in shown
 
 
 @check("a workspace is created by a template deployment, changed, listed and deleted")

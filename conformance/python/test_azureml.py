@@ -247,6 +247,25 @@ def test_a_notebook_in_a_session_logs_a_new_run_with_each_start(tmp_path):
     expect_two_runs(output)
 
 
+IN_A_CLOUD = """
+import mlflow
+with mlflow.start_run() as run:
+    mlflow.log_metric("m", 1)
+    mlflow.log_text("content", "d/a.txt")
+print(mlflow.artifacts.load_text(run.info.artifact_uri + "/d/a.txt"))
+"""
+
+
+@pytest.mark.parametrize("cloud", ["AzureCloud", "AzureChinaCloud", "AzureUSGovernment"])
+def test_a_program_configured_for_a_cloud_of_azure_finds_everything(cloud):
+    environment = {**os.environ, "AZUREML_CURRENT_CLOUD": cloud}
+    for name in ["ARM_CLOUD_METADATA_URL", "MLFLOW_EXPERIMENT_ID"]:
+        environment.pop(name, None)
+    output = subprocess.run([sys.executable, "-c", IN_A_CLOUD], env=environment, capture_output=True, text=True, timeout=90)
+    assert output.returncode == 0, output.stderr
+    assert "content" in output.stdout.splitlines(), output
+
+
 def test_a_job_goes_on_when_its_token_has_ended(long_job):
     output, _ = long_job.communicate(timeout=120)
     assert long_job.returncode == 0, output

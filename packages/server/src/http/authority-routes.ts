@@ -22,6 +22,7 @@ export async function authorityRoutes(
     const refusal = asRefusal(error);
     // What is a defect is answered, and logged, as everywhere.
     if (refusal === undefined) throw error;
+    request.log.debug({ code: `AADSTS${refusal.number}`, reason: refusal.message }, 'sign-in refused');
     const given = request.headers['client-request-id'];
     const correlationId = typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : undefined;
     return send(reply, request, jsonAnswer(oauthErrorBody(refusal, correlationId, Date.now()), refusal.status));
