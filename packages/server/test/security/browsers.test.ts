@@ -172,6 +172,8 @@ describe('every answer', () => {
       expect(upload.status).toBe(200);
       const { headers } = await server.request('GET', `${base}/${name}`);
       expect(headers['content-disposition']).toMatch(/^attachment/);
+      expect(headers['content-type']).toMatch(/^(text\/plain|application\/octet-stream)/);
+      expect(headers['content-security-policy']).toContain('sandbox');
       expect(headers['x-content-type-options']).toBe('nosniff');
     }
   });
