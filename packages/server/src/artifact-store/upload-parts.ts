@@ -1,9 +1,13 @@
+import { invalidParameter } from '@lazuli/contract';
+
 /**
  * Cuts the content of an upload into the parts that object stores take: all of one size but for the last one. S3 takes
  * parts of 5 MiB or more and at most 10,000 of them, and some of its kin want them all equal; Azure takes 50,000 blocks.
  */
 const partBytes = 8 * 1024 * 1024;
 const maxParts = 10_000;
+/** *S3: an object has 5 TiB at most.* A part is memory, and a caller may announce what he likes. */
+const maxBytes = 5 * 2 ** 40;
 
 /** At least one part, which may be empty; each is memory of its own. */
 export async function* partsOf(
@@ -30,6 +34,11 @@ export async function* partsOf(
 }
 
 function partSize(expectedBytes = 0): number {
+  if (expectedBytes > maxBytes) {
+    throw invalidParameter(
+      `The file is announced with ${expectedBytes} bytes; object stores take ${maxBytes} at most.`,
+    );
+  }
   return Math.max(partBytes, Math.ceil(expectedBytes / maxParts));
 }
 
