@@ -142,7 +142,15 @@ describe('lazuli role', () => {
     }[];
     const training = principals.filter(({ display_name }) => display_name === 'training');
     expect(training).toHaveLength(1);
-    const held = await offline('role', 'assignment', 'list', '-o', 'table', '--assignee', training[0]?.object_id ?? '');
+    const more = ['--assignee', 'training', '--role', 'Reader', '--scope', '/'];
+    const reads = await offline('role', 'assignment', 'create', ...more);
+    expect(reads).toMatchObject({ status: 0, stderr: 'training is Reader on /.\n' });
+    const held = await offline('role', 'assignment', 'list', '-o', 'table', '--assignee', 'training');
+    expect(held.stdout).toMatch(/Reader +[0-9a-f-]{36} +ServicePrincipal +\//);
     expect(held.stdout.match(/AzureML Data Scientist/g)).toHaveLength(2);
+    expect(held.stdout).toContain(training[0]?.object_id);
+    const unknown = await offline('role', 'assignment', 'create', '--assignee', 'nobody', '--role', 'Reader');
+    expect(unknown).toMatchObject({ status: 3, stdout: '' });
+    expect(unknown.stderr).toContain("'nobody'");
   });
 });

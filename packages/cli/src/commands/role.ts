@@ -15,6 +15,7 @@ import { describeCommand, type Description } from '../command-help.ts';
 import { printer, withOutputOptions, type OutputOptions } from '../server-command.ts';
 import { takePlace, withPlace, type PlaceOptions } from '../server-place.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { findPrincipal } from './ad/directory-command.ts';
 
 /** `lazuli role`: what roles allow, and who holds which on what, by the same requests as Azure's clients send. */
 interface DefinitionOptions extends PlaceOptions {
@@ -26,7 +27,7 @@ interface DefinitionOptions extends PlaceOptions {
 
 interface AssignmentOptions extends PlaceOptions {
   readonly assignee: string;
-  readonly assigneeType: string;
+  readonly assigneeType?: string;
   readonly role: string;
   readonly scope: string;
 }
@@ -91,17 +92,28 @@ export function describeRole(command: Command, surroundings: Surroundings): void
     usage: 'create',
     summary: 'Give a role to a user, group, service principal or API token, on a scope',
     examples: [
-      "lazuli role assignment create --assignee $OBJECT_ID --assignee-type User --role 'AzureML Data Scientist'",
+      "lazuli role assignment create --assignee ann@example.org --role 'AzureML Data Scientist'",
+      'lazuli role assignment create --assignee managed-identity --role Contributor',
     ],
   })
-    .requiredOption('--assignee <object-id>', 'who gets it: an object id, or the id of an API token')
+    .requiredOption('--assignee <name>', 'who gets it: user name, application id, object id, or the id of an API token')
     .requiredOption('--role <role>', 'its name or its id')
-    .option('--assignee-type <type>', 'User, Group or ServicePrincipal', 'ServicePrincipal')
+    .option(
+      '--assignee-type <type>',
+      'User, Group or ServicePrincipal, where the directory does not know (default: ServicePrincipal)',
+    )
     .option('--scope <scope>', 'what it is held on, with all beneath: / or the id of a resource', '/')
     .action(async (options: AssignmentOptions) => {
-      const { assignee, role, scope, assigneeType } = options;
+      const { assignee, role, scope, ...place } = options;
+      const { object_id, kind } = await findPrincipal(assignee, place, surroundings);
+      const assigneeType = kind ?? options.assigneeType ?? 'ServicePrincipal';
       const made = await withPlace(options, surroundings, resourcesOf('make'), async (resources) =>
-        assignRole(resources, { roleId: await roleId(resources, role), assignee, assigneeType, scope }),
+        assignRole(resources, {
+          roleId: await roleId(resources, role),
+          assignee: object_id,
+          assigneeType,
+          scope,
+        }),
       );
       output.result(made.id);
       output.remark(`${assignee} is ${role} on ${scope}.`);
@@ -110,15 +122,17 @@ export function describeRole(command: Command, surroundings: Surroundings): void
     subcommand(assignment, {
       usage: 'list',
       summary: 'List who holds which role',
-      examples: ['lazuli role assignment list -o table', 'lazuli role assignment list --assignee $OBJECT_ID'],
+      examples: ['lazuli role assignment list -o table', 'lazuli role assignment list --assignee ann@example.org'],
     }),
   )
-    .option('--assignee <object-id>', 'only what this one holds')
+    .option('--assignee <name>', 'only what this one holds')
     .option('--scope <scope>', 'only what is held on this scope, above or beneath it', '/')
     .action(async (options: ListOptions) => {
       const print = printer(options, surroundings, assignmentColumns);
+      const { assignee, scope, ...place } = options;
+      const principal = assignee === undefined ? undefined : await findPrincipal(assignee, place, surroundings);
       const { assignments, roles } = await withPlace(options, surroundings, resourcesOf('read'), async (resources) => ({
-        assignments: await listAll<Assignment>(resources, assignmentsOn(options.scope) + filterOf(options)),
+        assignments: await listAll<Assignment>(resources, assignmentsOn(scope) + filterOf(principal?.object_id)),
         roles: await listAll<Definition>(resources, definitions),
       }));
       print(assignmentsShown(assignments, roles));
@@ -137,8 +151,8 @@ export function describeRole(command: Command, surroundings: Surroundings): void
   });
 }
 
-function filterOf({ assignee }: ListOptions): string {
-  return assignee === undefined ? '' : `?$filter=${encodeURIComponent(`principalId eq '${assignee}'`)}`;
+function filterOf(principalId: string | undefined): string {
+  return principalId === undefined ? '' : `?$filter=${encodeURIComponent(`principalId eq '${principalId}'`)}`;
 }
 
 async function assignmentNamed(resources: Resources, name: string): Promise<Assignment> {

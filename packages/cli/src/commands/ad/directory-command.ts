@@ -45,6 +45,10 @@ export function inDirectory<Result>(
   return withPlace(options, surroundings, place, work);
 }
 
+function isGuid(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+}
+
 export function directoryNoun(parent: Command, name: string, summary: string): Command {
   return parent.command(name).description(summary).helpOption('--help', 'show this help');
 }
@@ -66,6 +70,22 @@ export function objectCommand(
     const print = printer(options, surroundings, objectColumns);
     print(await inDirectory(options, surroundings, (directory) => find(directory, argument)));
   });
+}
+
+/** *Azure CLI: whom a role is given to may be named by user name, application or object id.* Ids of others pass as they are. */
+export async function findPrincipal(
+  named: string,
+  options: PlaceOptions,
+  surroundings: Surroundings,
+): Promise<Pick<DirectoryObject, 'object_id'> & Partial<Pick<DirectoryObject, 'kind'>>> {
+  try {
+    const { object } = await inDirectory(options, surroundings, (part) => part.getDirectoryObject({ object: named }));
+    return object;
+  } catch (error) {
+    // An API token, or somebody whom only another issuer knows; or the caller may not look into the directory.
+    if (isGuid(named)) return { object_id: named };
+    throw error;
+  }
 }
 
 /** What a kind of credential is called: as a noun of the command, and in a sentence. */
