@@ -143,6 +143,8 @@ function rightValue(name: string, schema: Schema, live: Live): fc.Arbitrary<unkn
       return fc.constantFrom(...live.credentialIds);
     case 'certificate':
       return fc.constant(live.certificate);
+    case 'issuer':
+      return fc.constant('https://issuer.example.org');
     case 'user_name':
       return fc.uuid().map((id) => `${id}@example.org`);
     case 'password':

@@ -60,6 +60,8 @@ describe('a field in both spellings', () => {
         user_name: 'ann@example.org',
         display_name: 'd',
         certificate: 'c',
+        issuer: 'https://issuer.example.org',
+        subject: 's',
       };
       const both = { ...needed, [name]: mine.run_id, [camel]: other.run_id };
       const answer =
