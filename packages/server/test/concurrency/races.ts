@@ -13,12 +13,15 @@ export interface Repetition {
 export const usual: Repetition = { most: 300, seconds: 2.5 };
 const least = 5;
 
+const factor = isNightly ? 20 : 1;
+/** Time for the rounds, and as much again for what comes before and after them. */
+export const raceLimitMs = 60_000 * (isNightly ? 10 : 1);
+
 /** Rounds until there were enough of them, or their time is over. */
 export async function repeat(
   round: (random: Random, index: number) => Promise<void>,
   { most, seconds }: Repetition = usual,
 ): Promise<void> {
-  const factor = isNightly ? 20 : 1;
   const end = performance.now() + seconds * factor * 1000;
   const seed = Math.floor(Math.random() * 2 ** 31);
   const random = createRandom(seed);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openTokens, parseSettings } from '@lazuli/server';
 import { expect, inject, test } from 'vitest';
 import { databaseOnSharedPostgres } from '../postgres/test-databases.ts';
-import { repeat } from './races.ts';
+import { raceLimitMs, repeat } from './races.ts';
 import { onTwoSides, withTwoSides } from './two-sides.ts';
 
 /** Each request asks which workspace it addresses and who sends it, so each side remembers both. */
@@ -43,7 +43,7 @@ onTwoSides(
 
 test(
   'a token that one side makes and revokes the other one takes and refuses at once',
-  { timeout: 60_000 },
+  { timeout: raceLimitMs },
   async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'lazuli-two-sides-'));
     try {

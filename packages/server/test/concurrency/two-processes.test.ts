@@ -5,14 +5,14 @@ import { expect, inject, test } from 'vitest';
 import { startProcess } from '../crash/server-process.ts';
 import { databaseOnSharedPostgres } from '../postgres/test-databases.ts';
 import { explainRandomHistories } from './histories.ts';
-import { race, repeat } from './races.ts';
+import { race, raceLimitMs, repeat } from './races.ts';
 import { warm } from './two-sides.ts';
 
 const isPostgres = inject('engine') === 'postgres';
 
 test(
   `what clients of ${isPostgres ? 'two server processes' : 'a server process'} see is explained by some order`,
-  { timeout: 120_000 },
+  { timeout: 2 * raceLimitMs },
   async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'lazuli-processes-'));
     try {

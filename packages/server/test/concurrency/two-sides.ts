@@ -5,6 +5,7 @@ import { expect, inject, test } from 'vitest';
 import { withClient } from '../../../../bench/postgres-server.ts';
 import { databaseOnSharedPostgres } from '../postgres/test-databases.ts';
 import { startServer, type TestServer } from '../server-fixture.ts';
+import { raceLimitMs } from './races.ts';
 
 /**
  * Two sides from which clients come to one database. On PostgreSQL these are two servers, which share nothing but the
@@ -46,7 +47,7 @@ export async function withTwoSides<T>(
 export function onTwoSides(
   name: string,
   body: (sides: TwoSides) => Promise<void>,
-  { flags = {}, timeoutMs = 60_000 }: { flags?: Record<string, string>; timeoutMs?: number } = {},
+  { flags = {}, timeoutMs = raceLimitMs }: { flags?: Record<string, string>; timeoutMs?: number } = {},
 ): void {
   test(name, { timeout: timeoutMs }, () => withTwoSides(flags, body));
 }

@@ -1,6 +1,6 @@
 import type { Client } from '@lazuli/client';
 import { expect } from 'vitest';
-import { outcomeOf, repeat, turns } from './races.ts';
+import { outcomeOf, raceLimitMs, repeat, turns } from './races.ts';
 import { onTwoSides, type DatabaseQuery, type TwoSides } from './two-sides.ts';
 
 /** Rows of something that is not there, by table. Points in SQLite's log are not rows yet. */
@@ -105,7 +105,7 @@ onTwoSides(
     await sides.a.client.runs.searchRuns({ experiment_ids: ['0'] });
     expect(await orphans(sides.query)).toEqual({});
   },
-  { timeoutMs: 180_000 },
+  { timeoutMs: 3 * raceLimitMs },
 );
 
 onTwoSides('a workspace that both sides create is made once, and removed once', async (sides) => {
