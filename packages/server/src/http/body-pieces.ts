@@ -16,6 +16,8 @@ export async function* bodyPieces(
   let filling = borrowBuffer(announcedBytes + 1);
   let spare: Buffer | undefined;
   let filled = 0;
+  let chunk: Uint8Array = nothing;
+  /** What of the chunk has not been copied yet. */
   let rest: Uint8Array = nothing;
   let failure: unknown = request.errored ?? (request.destroyed && !request.readableEnded ? wentAway() : undefined);
   let hasEnded = request.readableEnded;
@@ -25,14 +27,14 @@ export async function* bodyPieces(
     const fitting = rest.subarray(0, filling.byteLength - filled);
     filling.set(fitting, filled);
     filled += fitting.byteLength;
-    const copied = rest;
-    const isCopied = fitting.byteLength === rest.byteLength;
-    rest = isCopied ? nothing : rest.subarray(fitting.byteLength);
-    if (isCopied && copied !== nothing) letGo(copied);
+    rest = rest.subarray(fitting.byteLength);
+    if (rest.byteLength > 0 || chunk === nothing) return;
+    letGo(chunk);
+    chunk = rest = nothing;
   };
   const isFull = (): boolean => filled === filling.byteLength;
-  const onData = (chunk: Uint8Array): void => {
-    rest = chunk;
+  const onData = (received: Uint8Array): void => {
+    chunk = rest = received;
     fill();
     if (!isFull()) return;
     request.pause();
