@@ -109,6 +109,9 @@ async function texts(
     .select(['run_key', 'key', 'value'])
     .where('workspace_id', '=', workspaceId)
     .where('run_key', 'in', runKeys)
+    // As the primary key has them: whatever way the planner takes, both engines answer alike.
+    .orderBy('run_key')
+    .orderBy('key')
     .execute();
   return byRun(rows, ({ key, value }) => ({ key, value }));
 }
