@@ -9,6 +9,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
+import { BLOCK_BYTES, download, upload } from './file-transfer.ts';
+import type { Address } from './http-connection.ts';
 import { FIRST_NUMBER, runLoad } from './load.ts';
 import { postgresRowsPerSecond } from './postgres-calibrator.ts';
 import type { PostgresServer } from './postgres-server.ts';
@@ -23,6 +25,10 @@ export interface Calibrators {
   readonly Cj: number;
   /** Rows per second into a SQLite append table, 1000 per transaction, synchronous=FULL. */
   readonly Ca: number;
+  /** MiB per second that one node:http process takes over one connection, appends to a file and flushes. */
+  readonly Cu: number;
+  /** MiB per second that one node:http process reads from a file and sends over one connection. */
+  readonly Cd: number;
 }
 
 export interface CalibratorSample extends Calibrators {
@@ -46,8 +52,9 @@ export async function measureCalibrators(
     let sample = 0;
     const Ca = medianOf(() => rowsPerSecond(join(folder, `append-${(sample += 1)}.db`)));
     const Ch = await nullRequestsPerSecond();
-    if (postgres === undefined) return { Cf, Ch, Cj, Ca };
-    return { Cf, Ch, Cj, Ca, Cp: await postgresRowsPerSecond(postgres) };
+    const compared = { Cf, Ch, Cj, Ca, ...(await mebibytesPerSecond(join(folder, 'transferred'))) };
+    if (postgres === undefined) return compared;
+    return { ...compared, Cp: await postgresRowsPerSecond(postgres) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -153,26 +160,48 @@ function rowsPerSecond(file: string): number {
   }
 }
 
-async function nullRequestsPerSecond(): Promise<number> {
-  const server = fork(fileURLToPath(new URL('null-server.ts', import.meta.url)));
-  try {
-    const port = await new Promise<number>((resolve, reject) => {
-      server.once('message', (message) => {
-        resolve(Number(message));
-      });
-      server.once('error', reject);
+/** Of the server that is started with these arguments, and ended by `disconnect`. */
+async function startBareServer(script: string, args: readonly string[]): Promise<BareServer> {
+  const child = fork(fileURLToPath(new URL(script, import.meta.url)), args);
+  const port = await new Promise<number>((resolve, reject) => {
+    child.once('message', (message) => {
+      resolve(Number(message));
     });
-    const lane = { method: 'GET', path: '/', first: FIRST_NUMBER } as const;
-    const plan = { addresses: [{ host: '127.0.0.1', port }], lanes: Array.from({ length: CONNECTIONS }, () => lane) };
-    await runLoad({ ...plan, durationMs: SAMPLE_MS });
-    const rates: number[] = [];
-    for (let i = 0; i < SAMPLES; i += 1) {
-      const { perSecond, errors, firstError } = await runLoad({ ...plan, durationMs: SAMPLE_MS });
-      if (errors > 0) throw new Error(`the null server failed ${errors} requests: ${firstError ?? ''}`);
-      rates.push(perSecond);
-    }
-    return median(rates);
-  } finally {
-    server.disconnect();
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      reject(new Error(`${script} ended with ${code} before it listened`));
+    });
+  });
+  return { address: { host: '127.0.0.1', port }, [Symbol.dispose]: () => child.disconnect() };
+}
+
+interface BareServer extends Disposable {
+  readonly address: Address;
+}
+
+async function nullRequestsPerSecond(): Promise<number> {
+  using server = await startBareServer('null-server.ts', []);
+  const lane = { method: 'GET', path: '/', first: FIRST_NUMBER } as const;
+  const plan = { addresses: [server.address], lanes: Array.from({ length: CONNECTIONS }, () => lane) };
+  await runLoad({ ...plan, durationMs: SAMPLE_MS });
+  const rates: number[] = [];
+  for (let i = 0; i < SAMPLES; i += 1) {
+    const { perSecond, errors, firstError } = await runLoad({ ...plan, durationMs: SAMPLE_MS });
+    if (errors > 0) throw new Error(`the null server failed ${errors} requests: ${firstError ?? ''}`);
+    rates.push(perSecond);
   }
+  return median(rates);
+}
+
+const TRANSFERRED_MEBIBYTES = 512;
+
+async function mebibytesPerSecond(file: string): Promise<Pick<Calibrators, 'Cu' | 'Cd'>> {
+  using server = await startBareServer('bare-file-server.ts', [file]);
+  const transferred = { address: server.address, path: '/', blocks: (TRANSFERRED_MEBIBYTES * 2 ** 20) / BLOCK_BYTES };
+  const up: number[] = [];
+  const down: number[] = [];
+  for (let i = 0; i < SAMPLES; i += 1) up.push(await upload(transferred));
+  for (let i = 0; i < SAMPLES; i += 1) down.push(await download(transferred, () => undefined));
+  const rate = (times: readonly number[]): number => (TRANSFERRED_MEBIBYTES * 1000) / median(times);
+  return { Cu: rate(up), Cd: rate(down) };
 }

@@ -52,7 +52,14 @@ interface FigureRow {
 /** The better sample of each: what the machine can do when least disturbed, which is the stricter reading of the targets. */
 export function calibratorsOf(run: BenchRun): CalibratorSample {
   const best = (name: CalibratorName): number => Math.max(...run.calibratorSamples.map((sample) => sample[name]));
-  const compared = { Cf: best('Cf'), Ch: best('Ch'), Cj: best('Cj'), Ca: best('Ca') };
+  const compared = {
+    Cf: best('Cf'),
+    Ch: best('Ch'),
+    Cj: best('Cj'),
+    Ca: best('Ca'),
+    Cu: best('Cu'),
+    Cd: best('Cd'),
+  };
   const rows = run.calibratorSamples.flatMap(({ Cp }) => (Cp === undefined ? [] : [Cp]));
   return rows.length === 0 ? compared : { ...compared, Cp: Math.max(...rows) };
 }
@@ -136,6 +143,8 @@ function calibratorTable(run: BenchRun): string {
     Ch: 'null HTTP requests/s of one node:http process',
     Cj: 'metrics parsed and packed /s',
     Ca: 'rows/s into a SQLite append table, FULL',
+    Cu: 'MiB/s up into a flushed file of one node:http process',
+    Cd: 'MiB/s down from a file of one node:http process',
     Cp: 'rows/s into a PostgreSQL append table, one client',
   };
   const best = calibratorsOf(run);

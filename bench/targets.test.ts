@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { engines } from './engine.ts';
 import { judge, ratioOf, reference, targets } from './targets.ts';
 
-const slow = { Cf: 5500, Ch: 28_000, Cj: 1_800_000, Ca: 600_000 };
+const slow = { Cf: 5500, Ch: 28_000, Cj: 1_800_000, Ca: 600_000, Cu: 512, Cd: 1024 };
 
 describe('a target on another machine', () => {
   test.each(engines)('reads the same on the reference machine, on %s', (engine) => {
@@ -21,6 +21,11 @@ describe('a target on another machine', () => {
     const diskMs = 1000 / 5500;
     const expectedMs = diskMs + (0.4 - diskMs) * (80_000 / 28_000);
     expect(targets.sqlite.w1Rate.here(2500, slow)).toBeCloseTo(1000 / expectedMs, 6);
+  });
+
+  test('of a file scales with the bytes that a bare server moves: 2 s up at 1 GiB/s are 4 s at 0.5', () => {
+    expect(targets.sqlite.w11Up.here(2000, slow)).toBeCloseTo(4000, 6);
+    expect(targets.sqlite.w11Down.here(600, slow)).toBeCloseTo(600 / 0.34, 6);
   });
 
   test('is met absolutely, met here alone, or not met', () => {

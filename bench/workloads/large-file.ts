@@ -3,88 +3,20 @@
  * pace of the slower side; afterwards it is read once more and compared byte for byte. What the server's memory grew by at
  * its highest is told beside: a file that is held would show there.
  */
-import { randomBytes } from 'node:crypto';
-import { request } from 'node:http';
+import { blockAt, BLOCK_BYTES, download, upload } from '../file-transfer.ts';
+import type { RemoteFile } from '../file-transfer.ts';
 import { addressOf } from '../http-connection.ts';
-import type { Address } from '../http-connection.ts';
 import { summarize } from '../statistics.ts';
 import { targets } from '../targets.ts';
 import type { NamedLatency, Outcome, Workload, WorkloadContext } from './workload.ts';
 
 const BYTES = 2 ** 30;
-const BLOCK_BYTES = 2 ** 20;
 const ROUNDS = 3;
 const WARM_UP_BYTES = 8 * BLOCK_BYTES;
 const MEMORY_LIMIT_MB = 32;
 
-interface File {
-  readonly address: Address;
-  readonly path: string;
-  readonly blocks: number;
-}
-
-/** Every block is another one: its number stands in front of what all have. */
-const common = randomBytes(BLOCK_BYTES);
-
-function blockAt(index: number): Buffer {
-  const block = Buffer.from(common);
-  block.writeUInt32LE(index);
-  return block;
-}
-
-function authorizationOf({ token }: Address): { readonly authorization?: string } {
-  return token === undefined ? {} : { authorization: `Bearer ${token}` };
-}
-
-function upload({ address, path, blocks }: File): Promise<number> {
-  const start = performance.now();
-  return new Promise((resolve, reject) => {
-    const headers = {
-      'content-length': blocks * BLOCK_BYTES,
-      'content-type': 'application/octet-stream',
-      ...authorizationOf(address),
-    };
-    const sent = request({ ...address, method: 'PUT', path, headers, agent: false }, (answer) => {
-      answer.resume().on('end', () => {
-        if (answer.statusCode === 200) resolve(performance.now() - start);
-        else reject(new Error(`the upload was answered with ${answer.statusCode}`));
-      });
-    }).on('error', reject);
-    let next = 0;
-    const write = (): void => {
-      while (next < blocks) {
-        if (!sent.write(blockAt(next++))) {
-          sent.once('drain', write);
-          return;
-        }
-      }
-      sent.end();
-    };
-    write();
-  });
-}
-
-/** Hands over what comes and gives the time until its end. */
-function download({ address, path, blocks }: File, take: (chunk: Buffer) => void): Promise<number> {
-  const start = performance.now();
-  return new Promise((resolve, reject) => {
-    const asked = request({ ...address, path, headers: authorizationOf(address), agent: false }, (answer) => {
-      let received = 0;
-      answer.on('data', (chunk: Buffer) => {
-        received += chunk.length;
-        take(chunk);
-      });
-      answer.on('error', reject).on('end', () => {
-        if (answer.statusCode === 200 && received === blocks * BLOCK_BYTES) resolve(performance.now() - start);
-        else reject(new Error(`the download was answered with ${answer.statusCode} and ${received} bytes`));
-      });
-    });
-    asked.on('error', reject).end();
-  });
-}
-
 /** Where a download differs from what was sent. */
-async function compare(file: File): Promise<string[]> {
+async function compare(file: RemoteFile): Promise<string[]> {
   let [at, wrong] = [0, -1];
   let expected = blockAt(0);
   await download(file, (chunk) => {
