@@ -55,10 +55,18 @@ export function output(program, args, options = {}) {
   });
 }
 
-async function environment(name, pins, make) {
+/** By their folders: two clients that want the same one wait for it together. */
+const environments = new Map();
+
+function environment(name, pins, make) {
   const hash = createHash('sha256');
   for (const pin of pins) hash.update(pin);
   const folder = join(cache, `${name}-${hash.digest('hex').slice(0, 16)}`);
+  if (!environments.has(folder)) environments.set(folder, madeOnce(name, folder, make));
+  return environments.get(folder);
+}
+
+async function madeOnce(name, folder, make) {
   // The mark is written last: an environment that was interrupted half-way is made again.
   const mark = join(folder, '.complete');
   if (existsSync(mark)) return folder;

@@ -1,9 +1,11 @@
 // Runs unmodified MLflow clients, each in an environment of its own, against a tracking server.
 //
 //   node conformance/run.mjs [--url URI] [--only CLIENT[,CLIENT...]]
+//   node conformance/run.mjs --prepare [--only CLIENT[,CLIENT...]]
 //
-// Without --url it starts the server of this checkout on a free loopback port. Each test is one line, `ok - …` or
-// `not ok - …`; the last line is `N passed, N failed`.
+// Without --url each client gets a server of this checkout, on a free loopback port; two clients run at a time. Each test is one
+// line, `ok - …` or `not ok - …`; the last line is `N passed, N failed`. With --prepare the environments that the clients need
+// are made, and nothing else happens.
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,6 +19,8 @@ import { startS3Server } from '../packages/server/test/stores/s3rver.ts';
 
 const here = import.meta.dirname;
 const clientLimitMs = 10 * 60_000;
+// They mostly wait: for a server, for a sign-in, for a package to load.
+const clientsAtOnce = 2;
 const lazuli = [join(here, '..', 'node_modules', '.bin', 'node'), join(here, '..', 'packages/cli/bin/lazuli.js')];
 // Azure's plugin looks every half minute whether it should ask for another one.
 const jobTokenLife = '36';
@@ -32,50 +36,57 @@ const artifactSuites = [
   'test_logged_models.py',
 ];
 
-// Clients that have a server of their own, whose artifacts lie in an object store.
-const stores = {
-  async s3(undo) {
-    const s3 = undo.use(await startS3Server());
-    const flags = ['--artifacts-destination', `s3://${await s3.newBucket()}/mlflow`];
-    return { flags, environment: s3.environment };
-  },
-  async azure(undo) {
-    const azurite = undo.use(await startAzurite());
-    const place = `${await azurite.newContainer()}@${azuriteAccount}.blob.core.windows.net/mlflow`;
-    return {
-      flags: ['--artifacts-destination', `wasbs://${place}`],
-      environment: { AZURE_STORAGE_CONNECTION_STRING: azurite.connectionString },
-    };
-  },
-};
+/** A server whose artifacts lie in an S3 store. */
+async function onS3(undo) {
+  const s3 = undo.use(await startS3Server());
+  const flags = ['--artifacts-destination', `s3://${await s3.newBucket()}/mlflow`];
+  return { flags, environment: s3.environment };
+}
 
-// Each client: how to start its suites against an address. They print their own lines.
+/** A server whose artifacts lie in Azure's emulator. */
+async function onAzure(undo) {
+  const azurite = undo.use(await startAzurite());
+  const place = `${await azurite.newContainer()}@${azuriteAccount}.blob.core.windows.net/mlflow`;
+  return {
+    flags: ['--artifacts-destination', `wasbs://${place}`],
+    environment: { AZURE_STORAGE_CONNECTION_STRING: azurite.connectionString },
+  };
+}
+
+const asUsual = () => ({});
+const shortJobTokens = () => ({ flags: ['--job-token-life', jobTokenLife] });
+
+// Each client, those that take long first: the environments that it needs, how its server is set up (unless it starts its
+// servers itself), and how its suites are started. They print their own lines.
 const clients = {
-  python3: (url, temporary) => pythonSuites('python3', 'python3', url, temporary, [training, ...plugin, spark]),
-  python2: (url, temporary) => pythonSuites('python2', 'python2', url, temporary, [training, ...plugin, spark, direct]),
-  skinny: (url, temporary) => pythonSuites('skinny', 'skinny', url, temporary, [training, ...plugin, spark, direct]),
-  java: javaSuites,
-  s3: (url, temporary) => pythonSuites('s3', 'python3', url, temporary, artifactSuites),
-  azure: (url, temporary) => pythonSuites('azure', 'python3', url, temporary, artifactSuites),
-  typescript: (_url, temporary) => ownServerSuites('typescript', temporary),
-  runtimes: (_url, temporary) => ownServerSuites('runtimes', temporary),
-  identity: async (_url, temporary) => ownServerSuites('identity', temporary, await pythonEnvironment('identity')),
-  management: async (_url, temporary) =>
-    ownServerSuites('management', temporary, await pythonEnvironment('management')),
-  azureml: (url, temporary) => pluginSuites('azureml', url, temporary, 'test_azureml.py'),
-  'azureml-skinny': (url, temporary) => pluginSuites('azureml-skinny', url, temporary, 'test_azureml.py'),
-  'azure-flow': (url, temporary) => pluginSuites('azure-flow', url, temporary, 'test_azure_flow.py'),
-  training: (url, temporary) => pythonSuites('training', 'python3', url, temporary, ['test_training.py']),
-  spark: sparkSuites,
+  python3: pythonClient('python3', asUsual, [training, ...plugin, spark]),
+  typescript: { ...selfServed('typescript'), environments: ['python3'] },
+  python2: pythonClient('python2', asUsual, [training, ...plugin, spark, direct]),
+  azureml: pluginClient('azureml', 'test_azureml.py'),
+  'azureml-skinny': pluginClient('azureml-skinny', 'test_azureml.py'),
+  azure: pythonClient('python3', onAzure, artifactSuites),
+  s3: pythonClient('python3', onS3, artifactSuites),
+  java: { environments: ['java', 'python3'], server: asUsual, suites: javaSuites },
+  runtimes: selfServed('runtimes'),
+  identity: selfServed('identity', 'identity'),
+  skinny: pythonClient('skinny', asUsual, [training, ...plugin, spark, direct]),
+  training: pythonClient('python3', asUsual, ['test_training.py']),
+  management: selfServed('management', 'management'),
+  'azure-flow': pluginClient('azure-flow', 'test_azure_flow.py'),
+  spark: { environments: ['spark'], server: asUsual, suites: sparkSuites },
 };
 
 // Those that take long to install and to start run where they are named.
 const onlyByName = ['spark'];
 
-async function pythonSuites(label, environment, url, temporary, which) {
+function pythonClient(environment, server, which) {
+  return { environments: [environment], server, suites: (place) => pythonSuites(environment, place, which) };
+}
+
+async function pythonSuites(environment, { name, url, temporary }, which) {
   const python = await pythonEnvironment(environment);
   const quiet = ['-p', 'no:cacheprovider', '-qq', '--no-header', '--no-summary', '-o', 'console_output_style=classic'];
-  const addressed = ['--tracking-uri', url, '--label', label, '--basetemp', join(temporary, 'pytest')];
+  const addressed = ['--tracking-uri', url, '--label', name, '--basetemp', join(temporary, 'pytest')];
   return {
     program: python,
     args: ['-m', 'pytest', ...quiet, ...addressed, ...which],
@@ -84,34 +95,43 @@ async function pythonSuites(label, environment, url, temporary, which) {
   };
 }
 
-async function sparkSuites(url, temporary) {
-  const suites = await pythonSuites('spark', 'spark', url, temporary, ['test_spark.py']);
+async function sparkSuites(place) {
+  const suites = await pythonSuites('spark', place, ['test_spark.py']);
   // With each model the client starts Spark once more to see which packages the model loads, and waits for two minutes.
   return { ...suites, variables: { MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT: '1' } };
 }
 
 /** The plugin of Azure Machine Learning, which finds everything in the environment that `lazuli env` prints. */
-async function pluginSuites(label, url, temporary, suite) {
-  const { MLFLOW_TRACKING_URI: address, ...variables } = await printedVariables(url, temporary);
-  const suites = await pythonSuites(label, label, address, temporary, [suite]);
+function pluginClient(environment, suite) {
+  return {
+    environments: [environment],
+    server: shortJobTokens,
+    suites: (place) => pluginSuites(environment, place, suite),
+  };
+}
+
+async function pluginSuites(environment, place, suite) {
+  const { MLFLOW_TRACKING_URI: address, ...variables } = await printedVariables(place);
+  const suites = await pythonSuites(environment, { ...place, url: address }, [suite]);
   const own = {
     LAZULI_COMMAND: JSON.stringify(lazuli),
-    LAZULI_URL: url,
-    LAZULI_DATA_DIR: server.dataDir,
+    LAZULI_URL: place.url,
+    LAZULI_DATA_DIR: place.dataDir,
     LAZULI_JOB_TOKEN_LIFE: jobTokenLife,
-    XDG_CACHE_HOME: join(temporary, 'cache'),
+    XDG_CACHE_HOME: join(place.temporary, 'cache'),
   };
   return { ...suites, variables: { ...variables, ...own } };
 }
 
-async function printedVariables(url, temporary) {
-  if (server === undefined) throw new Error('it needs the data directory of the server, so it runs without --url only');
-  const [node, ...command] = [...lazuli, 'env', '--url', url, '--data-dir', server.dataDir];
+async function printedVariables({ url, dataDir, temporary }) {
+  if (dataDir === undefined)
+    throw new Error('it needs the data directory of the server, so it runs without --url only');
+  const [node, ...command] = [...lazuli, 'env', '--url', url, '--data-dir', dataDir];
   const printed = await output(node, command, { env: { ...process.env, XDG_CACHE_HOME: join(temporary, 'cache') } });
   return Object.fromEntries([...printed.matchAll(/^export (\w+)='(.*)'$/gm)].map(([, name, value]) => [name, value]));
 }
 
-async function javaSuites(url, temporary) {
+async function javaSuites({ url, temporary }) {
   const jars = join(await javaEnvironment(), '*');
   // For proxied artifacts the Java client runs `python -m mlflow…`.
   const python = await pythonEnvironment('python3');
@@ -126,10 +146,14 @@ async function javaSuites(url, temporary) {
 }
 
 /** Azure's clients speak TLS only, and to an authority: they start a server of their own. So do those that want it set up otherwise. */
-function ownServerSuites(name, temporary, ...python) {
+function selfServed(name, ...environments) {
   const node = join(here, '..', 'node_modules', '.bin', 'node');
-  const args = ['--conditions=lazuli', join(here, name, 'run.ts'), ...python, temporary];
-  return { program: node, args, cwd: join(here, name), path: [] };
+  async function suites({ temporary }) {
+    const interpreters = await Promise.all(environments.map(pythonEnvironment));
+    const args = ['--conditions=lazuli', join(here, name, 'run.ts'), ...interpreters, temporary];
+    return { program: node, args, cwd: join(here, name), path: [] };
+  }
+  return { environments, server: undefined, suites };
 }
 
 /** The clients get nothing of the caller's MLflow settings; they fail early, and they tell nobody that they ran. */
@@ -153,17 +177,18 @@ function clientEnvironment(temporary, path) {
   };
 }
 
-/** Runs one client and counts its lines. A client that ends badly without saying why has failed once. */
-async function runClient(name, url, temporary) {
+/** Runs the suites of one client and counts their lines. A client that ends badly without saying why has failed once. */
+async function runSuites(place, say) {
+  const { name, temporary } = place;
   const count = { passed: 0, failed: 0, inapplicable: 0 };
   const fail = (what, detail) => {
     count.failed += 1;
-    console.log(`not ok - ${name}: ${what}\n${String(detail).replace(/^/gm, '    ')}`);
+    say(`not ok - ${name}: ${what}\n${String(detail).replace(/^/gm, '    ')}`);
   };
-  mkdirSync(temporary, { recursive: true });
   let suites;
   try {
-    suites = await clients[name](url, temporary);
+    await prepare([name]);
+    suites = await clients[name].suites(place);
   } catch (error) {
     fail('its environment can be made', error.message);
     return count;
@@ -183,7 +208,7 @@ async function runClient(name, url, temporary) {
     if (/^ok .* # SKIP /.test(line)) count.inapplicable += 1;
     else if (line.startsWith('ok ')) count.passed += 1;
     else if (line.startsWith('not ok ')) count.failed += 1;
-    if (line.trim() !== '') console.log(line);
+    if (line.trim() !== '') say(line);
   }
   const status = await ended;
   if (status !== 0 && count.failed === 0) fail(`its suites run to their end (${status})`, complaints);
@@ -191,16 +216,37 @@ async function runClient(name, url, temporary) {
   return count;
 }
 
-async function runOnItsServer(name, url, temporary) {
-  if (!(name in stores) || options.url !== undefined) return await runClient(name, url, temporary);
-  await using undo = new AsyncDisposableStack();
+/** Runs one client against the server at --url, or one of its own. */
+async function runClient(name, temporary, say) {
   mkdirSync(temporary, { recursive: true });
-  const own = await startServer(temporary, await stores[name](undo));
+  const { server } = clients[name];
+  if (server === undefined) return await runSuites({ name, temporary }, say);
+  if (options.url !== undefined) {
+    const url = options.url.replace(/\/+$/, '');
+    if (!(await isWell(url))) throw new Error(`nothing answers at ${url}/health`);
+    return await runSuites({ name, url, temporary }, say);
+  }
+  await using undo = new AsyncDisposableStack();
+  const own = await startServer(temporary, await server(undo));
   undo.defer(() => own.stop());
-  const count = await runClient(name, own.url, temporary);
-  if (count.failed > 0)
-    console.log(`# what the log of its server complains about:\n${own.logTail().replace(/^/gm, '#   ')}`);
+  const count = await runSuites({ name, url: own.url, dataDir: own.dataDir, temporary }, say);
+  if (count.failed > 0) say(`# what the log of its server complains about:\n${own.logTail().replace(/^/gm, '#   ')}`);
   return count;
+}
+
+/** One client with a summary in one line. What it says comes out when it ends, so that two never speak at once. */
+async function runOne(name, temporary) {
+  const start = Date.now();
+  const lines = [];
+  const say = names.length === 1 ? (line) => console.log(line) : (line) => lines.push(line);
+  const count = await runClient(name, temporary, say).catch((error) => {
+    say(`not ok - ${name}: its server runs\n${error.message.replace(/^/gm, '    ')}`);
+    return { passed: 0, failed: 1, inapplicable: 0 };
+  });
+  if (lines.length > 0) console.log(lines.join('\n'));
+  const seconds = ((Date.now() - start) / 1000).toFixed(0);
+  const { passed, failed, inapplicable } = count;
+  return { ...count, line: `# ${name}: ${passed} ok, ${failed} not ok, ${inapplicable} inapplicable, ${seconds} s` };
 }
 
 function selected(only) {
@@ -211,36 +257,33 @@ function selected(only) {
   process.exit(2);
 }
 
-const { values: options } = parseArgs({ options: { url: { type: 'string' }, only: { type: 'string' } } });
-const names = selected(options.only);
-const temporary = mkdtempSync(join(tmpdir(), 'lazuli-conformance-'));
-const total = { passed: 0, failed: 0 };
-let server;
-try {
-  server =
-    options.url === undefined ? await startServer(temporary, { flags: ['--job-token-life', jobTokenLife] }) : undefined;
-  const url = (server?.url ?? options.url).replace(/\/+$/, '');
-  if (!(await isWell(url))) throw new Error(`nothing answers at ${url}/health`);
-  const summary = [];
-  for (const name of names) {
-    const start = Date.now();
-    const count = await runOnItsServer(name, url, join(temporary, name));
-    total.passed += count.passed;
-    total.failed += count.failed;
-    const seconds = ((Date.now() - start) / 1000).toFixed(0);
-    summary.push(
-      `# ${name}: ${count.passed} ok, ${count.failed} not ok, ${count.inapplicable} inapplicable, ${seconds} s`,
-    );
-  }
-  console.log(summary.join('\n'));
-} catch (error) {
-  total.failed += 1;
-  console.log(`not ok - server: it runs\n${error.message.replace(/^/gm, '    ')}`);
-} finally {
-  if (total.failed > 0 && server !== undefined)
-    console.log(`# what the server's log complains about:\n${server.logTail().replace(/^/gm, '#   ')}`);
-  await server?.stop();
-  rmSync(temporary, { recursive: true, force: true });
+/** Makes the environments that clients need, one after the other, where they are not there yet. */
+async function prepare(names) {
+  const needed = new Set(names.flatMap((name) => clients[name].environments));
+  for (const name of needed) await (name === 'java' ? javaEnvironment() : pythonEnvironment(name));
 }
-console.log(`${total.passed} passed, ${total.failed} failed`);
-process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
+
+async function runAll() {
+  const temporary = mkdtempSync(join(tmpdir(), 'lazuli-conformance-'));
+  const waiting = names[Symbol.iterator]();
+  const results = [];
+  async function runNext() {
+    for (const name of waiting) results.push(await runOne(name, join(temporary, name)));
+  }
+  try {
+    await Promise.all(Array.from({ length: clientsAtOnce }, runNext));
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+  const sum = (kind) => results.reduce((total, result) => total + result[kind], 0);
+  const [passed, failed] = [sum('passed'), sum('failed')];
+  console.log(results.map(({ line }) => line).join('\n'));
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+}
+
+const { values: options } = parseArgs({
+  options: { url: { type: 'string' }, only: { type: 'string' }, prepare: { type: 'boolean' } },
+});
+const names = selected(options.only);
+await (options.prepare === true ? prepare(names) : runAll());
