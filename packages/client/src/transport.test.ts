@@ -1,5 +1,5 @@
 import { MlflowError } from '@lazuli/contract';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { waitBefore } from './retry-policy.ts';
 import { createTransport, type TransportOptions } from './transport.ts';
 
@@ -123,4 +123,38 @@ test('an unknown authority of a certificate comes with advice', async () => {
   });
   const { transport } = answering([failure]);
   await expect(transport.send('GET', '/x', undefined)).rejects.toThrow(/MLFLOW_TRACKING_SERVER_CERT_PATH/);
+});
+
+describe('long bodies', () => {
+  const long = JSON.stringify({ text: 'x'.repeat(20_000) });
+  const offering = (): Response => new Response('done', { headers: { 'accept-encoding': 'gzip' } });
+  const codings = (seen: { headers: Record<string, string> }[]) =>
+    seen.map(({ headers }) => headers['content-encoding']);
+
+  test('go compressed once the server has said that it takes them so', async () => {
+    const { transport, seen } = answering([offering(), new Response('done'), new Response('done')]);
+    await transport.send('POST', '/x', long);
+    await transport.send('POST', '/x', long);
+    await transport.send('POST', '/x', '{}');
+    expect(codings(seen)).toEqual([undefined, 'gzip', undefined]);
+  });
+
+  test('go as they are to this machine itself, and where compression is never wanted', async () => {
+    for (const options of [{ url: 'http://127.0.0.1:5000' }, { compression: 'never' }] as const) {
+      const { transport, seen } = answering([offering(), new Response('done')], options);
+      await transport.send('POST', '/x', long);
+      await transport.send('POST', '/x', long);
+      expect(codings(seen)).toEqual([undefined, undefined]);
+    }
+  });
+
+  test('go again as they are where a server that does not take them has come instead', async () => {
+    for (const status of [400, 415]) {
+      const { transport, seen } = answering([offering(), busy(status), new Response('done'), new Response('done')]);
+      await transport.send('POST', '/x', long);
+      expect(await transport.send('POST', '/x', long)).toBe('done');
+      await transport.send('POST', '/x', long);
+      expect(codings(seen)).toEqual([undefined, 'gzip', undefined, undefined]);
+    }
+  });
 });

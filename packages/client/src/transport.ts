@@ -1,4 +1,5 @@
 import { errorFromResponse, MlflowError } from '@lazuli/contract';
+import { isLoopback } from './loopback.ts';
 import { failureCode, isTransientFailure, isTransientStatus, waitBefore, type RetryPolicy } from './retry-policy.ts';
 
 /** Where the `Authorization` header comes from: asked before each request, so it caches what is expensive to get. */
@@ -27,6 +28,11 @@ export interface TransportOptions {
   readonly retries?: RetryPolicy;
   /** Seconds that one try may take; default 120. */
   readonly timeout?: number;
+  /**
+   * Whether long bodies of JSON go compressed. `offered`, the default: once the server has said that it takes them so (RFC 9110
+   * section 12.5.3), and unless it is on this machine, where nothing would be gained. `never`: as they are.
+   */
+  readonly compression?: 'offered' | 'never';
 }
 
 export interface ExchangeOptions extends CallOptions {
@@ -51,10 +57,11 @@ export interface Transport {
 }
 
 export function createTransport(options: TransportOptions): Transport {
-  const { token, workspace, retries = {}, timeout = 120 } = options;
+  const { token, workspace, retries = {}, timeout = 120, compression = 'offered' } = options;
   const url = options.url.replace(/\/+$/, '');
   const authorization = options.authorization ?? (token === undefined ? undefined : bearer(token));
   const common = workspace === undefined ? {} : { 'x-mlflow-workspace': workspace };
+  let takesGzip = false;
 
   /** One try: the answer, or the error that it stands for and whether another try may help. */
   async function attempt<T>(
@@ -78,6 +85,7 @@ export function createTransport(options: TransportOptions): Transport {
         ...(body === undefined ? {} : { body }),
         signal: signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal]),
       });
+      if (compression === 'offered') takesGzip ||= offersGzip(response, target);
       if (response.ok || accept.includes(response.status)) return { answer: await read(response) };
       const requestId = response.headers.get('x-request-id') ?? response.headers.get('x-ms-request-id') ?? undefined;
       return {
@@ -119,9 +127,21 @@ export function createTransport(options: TransportOptions): Transport {
 
   return {
     url,
-    send(method, pathAndQuery, body, callOptions) {
-      const given = body === undefined ? {} : { body, headers: { 'content-type': 'application/json' } };
-      return withRepetitions(method, url + pathAndQuery, { ...given, ...callOptions }, (response) => response.text());
+    async send(method, pathAndQuery, body, callOptions) {
+      const send = (given: ExchangeOptions): Promise<string> =>
+        withRepetitions(method, url + pathAndQuery, { ...given, ...callOptions }, (response) => response.text());
+      if (body === undefined) return send({});
+      const headers = { 'content-type': 'application/json' };
+      if (takesGzip && body.length >= compressedFrom) {
+        try {
+          return await send({ body: await gzip(body), headers: { ...headers, 'content-encoding': 'gzip' } });
+        } catch (error) {
+          if (!(error instanceof MlflowError && (error.status === 400 || error.status === 415))) throw error;
+          // Another server may have taken the place of the one that offered it: what it refuses plain is refused.
+          takesGzip = false;
+        }
+      }
+      return send({ body, headers });
     },
     exchange: (method, target, exchange = {}) =>
       withRepetitions(method, target, exchange, (response) => Promise.resolve(response)),
@@ -132,6 +152,19 @@ interface Failure {
   readonly error: MlflowError;
   readonly isTransient: boolean;
   readonly retryAfter: string | undefined;
+}
+
+/** Characters. */
+const compressedFrom = 16 * 1024;
+
+function offersGzip({ ok, headers }: Response, { hostname }: URL): boolean {
+  const isOffered = ok && /\bgzip\b/i.test(headers.get('accept-encoding') ?? '');
+  return isOffered && !isLoopback(hostname) && typeof CompressionStream === 'function';
+}
+
+async function gzip(text: string): Promise<Uint8Array<ArrayBuffer>> {
+  const compressed = new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'));
+  return new Uint8Array(await new Response(compressed).arrayBuffer());
 }
 
 function bearer(token: string): AuthorizationSource {

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { isLoopback } from '../loopback.ts';
 import { failureCode, isTransientFailure } from '../retry-policy.ts';
 import { reasonOf, rejected, SignInError, type AccessToken } from './credential.ts';
 import type { SignInContext } from './sign-in-context.ts';
@@ -81,10 +82,6 @@ export function secureUrl(text: string): string {
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname)))
     throw rejected(`The authority ${text} has to use https.`);
   return text;
-}
-
-export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
 }
 
 export interface TokenAnswer extends AccessToken {

@@ -1,6 +1,6 @@
 import { MlflowError } from '@lazuli/contract';
+import { isLoopback } from '../loopback.ts';
 import type { AuthorizationSource } from '../transport.ts';
-import { isLoopback } from './authority.ts';
 import { azureCredential, type AzureCredentialOptions } from './azure-credential.ts';
 import { resolveCloud, type Cloud } from './clouds.ts';
 import { resourceOf, type TokenCredential } from './credential.ts';

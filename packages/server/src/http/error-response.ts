@@ -3,6 +3,9 @@ import type { FastifyBaseLogger, FastifyError, FastifyReply, FastifyRequest } fr
 import { challengeFor } from '../access/refused-token.ts';
 import type { Address } from './addressing.ts';
 
+/** *RFC 9110 section 12.5.3: in an answer it says what is taken in requests.* */
+export const contentOffer = { 'accept-encoding': 'gzip' } as const;
+
 export interface ErrorAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -27,6 +30,7 @@ export function answerToError(
     headers: {
       'content-type': 'application/json',
       ...(error.status === 401 ? { 'www-authenticate': challengeFor(error) } : {}),
+      ...(error.status === 415 ? contentOffer : {}),
       ...(error.status === 503 ? { 'retry-after': '1' } : {}),
     },
     body: JSON.stringify(address === undefined ? error : { ...error.toJSON(), ...azureShape(error) }),

@@ -5,9 +5,10 @@ import type { RequestMeter, RouteMeter } from '../telemetry/request-meter.ts';
 import { addressOf } from './addressing.ts';
 import type { Admission, AdmittedRequest } from './admission.ts';
 import type { BodyWatch } from './body-watch.ts';
+import { decodeContent, isOffered } from './content-coding.ts';
 import { safetyHeaders } from './connections.ts';
 import type { Answer, ShowAnswer } from './endpoint-route.ts';
-import { answerToError, bodyTooLarge } from './error-response.ts';
+import { answerToError, bodyTooLarge, contentOffer } from './error-response.ts';
 import type { HostGuard } from './host-guard.ts';
 import { checkContentType, decodeText } from './json-text.ts';
 import { logRequest } from './request-log.ts';
@@ -88,9 +89,14 @@ export function createHotLane(parts: HotLaneParts): HotLane {
       const { definition, answer, show } = route;
       const caller = admission.admit(admitted, definition.actions, definition.scope ?? 'workspace');
       const known = caller instanceof Promise ? await caller : caller;
-      const text = await readBody(request);
+      const content = decodeContent(await readBody(request), request.headers, maxBodySize);
+      const text = decodeText(content instanceof Promise ? await content : content);
       const body = await answer({ method: 'POST', url, text, params: noParams }, known);
-      end(200, jsonHeaders, address === undefined ? body : show(body, known));
+      end(
+        200,
+        isOffered(request.headers) ? offeringHeaders : jsonHeaders,
+        address === undefined ? body : show(body, known),
+      );
     } catch (error) {
       // Whoever hung up gets no answer.
       if (response.destroyed) return;
@@ -99,7 +105,7 @@ export function createHotLane(parts: HotLaneParts): HotLane {
     }
   }
 
-  function readBody(request: IncomingMessage): Promise<string> {
+  function readBody(request: IncomingMessage): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       if (Number(request.headers['content-length'] ?? 0) > maxBodySize) {
         reject(bodyTooLarge(maxBodySize));
@@ -115,11 +121,7 @@ export function createHotLane(parts: HotLaneParts): HotLane {
       });
       request.on('end', () => {
         bodies.end(request);
-        try {
-          resolve(decodeText(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-        } catch (error) {
-          reject(error);
-        }
+        resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
       });
       request.on('error', (error) => {
         bodies.end(request);
@@ -140,5 +142,6 @@ export function createHotLane(parts: HotLaneParts): HotLane {
 }
 
 const jsonHeaders = { 'content-type': 'application/json' };
+const offeringHeaders = { ...jsonHeaders, ...contentOffer };
 const textHeaders = { 'content-type': 'text/plain; charset=utf-8' };
 const noParams = {};

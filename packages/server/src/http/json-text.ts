@@ -1,19 +1,16 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { invalidParameter, MlflowError } from '@lazuli/contract';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { BodyWatch } from './body-watch.ts';
+import { decodeContent } from './content-coding.ts';
 import { missingContentType, wrongContentType } from './error-response.ts';
 
 /** Lets the routes of this scope have their body as text, whatever its type; `checkContentType` speaks of the type. */
 export function takeJsonText(app: FastifyInstance, bodies: BodyWatch): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) => {
     bodies.end(request.raw);
-    try {
-      done(null, decodeText(body as Buffer));
-    } catch (error) {
-      done(error as Error);
-    }
+    return decodeText(await decodeContent(body, request.headers, request.routeOptions.bodyLimit));
   });
   app.addHook('preParsing', (request, _reply, payload, done) => {
     if (request.raw.method !== 'GET') bodies.begin(request.raw);
