@@ -188,9 +188,9 @@ export function experimentHandlers({ engine, now, locationFor, runsOf }: Experim
 export const searchExperiments: Read<{ workspaceName: string; query: ExperimentQuery }, Uint8Array> = {
   name: 'search-experiments',
   async run(db, { workspaceName, query }) {
-    const { experimentIds, nextPageToken } = await searchExperimentIds(db, query);
-    const rows = await getExperiments(db, query.workspaceId, experimentIds);
-    const tags = await listExperimentTags(db, query.workspaceId, experimentIds);
+    const { keys, nextPageToken } = await searchExperimentIds(db, query);
+    const rows = await getExperiments(db, query.workspaceId, keys);
+    const tags = await listExperimentTags(db, query.workspaceId, keys);
     const page: OutputOf<typeof experiments.searchExperiments> = {
       experiments: rows.map((row) => experimentOf(row, workspaceName, tags.get(row.experiment_id) ?? [])),
       ...(nextPageToken === undefined ? {} : { next_page_token: nextPageToken }),

@@ -9,8 +9,8 @@ const writePage = compileWriter(contract.loggedModels.searchLoggedModels.output)
 export const searchLoggedModels: Read<LoggedModelQuery, Uint8Array> = {
   name: 'search-logged-models',
   async run(db, query) {
-    const { modelKeys, nextPageToken } = await searchLoggedModelKeys(db, query);
-    const models = await getModelsByKey(db, query.workspaceId, modelKeys);
+    const { keys, nextPageToken } = await searchLoggedModelKeys(db, query);
+    const models = await getModelsByKey(db, query.workspaceId, keys);
     const page = writePage({ models, ...(nextPageToken === undefined ? {} : { next_page_token: nextPageToken }) });
     return new TextEncoder().encode(page);
   },

@@ -9,8 +9,8 @@ const writePage = compileWriter(contract.runs.searchRuns.output);
 export const searchRuns: Read<RunQuery, Uint8Array> = {
   name: 'search-runs',
   async run(db, query) {
-    const { runKeys, nextPageToken } = await searchRunKeys(db, query);
-    const runs = await getRunsByKey(db, query.workspaceId, runKeys);
+    const { keys, nextPageToken } = await searchRunKeys(db, query);
+    const runs = await getRunsByKey(db, query.workspaceId, keys);
     const page = writePage({ runs, ...(nextPageToken === undefined ? {} : { next_page_token: nextPageToken }) });
     return new TextEncoder().encode(page);
   },

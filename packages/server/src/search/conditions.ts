@@ -1,4 +1,5 @@
 import { sql, type RawBuilder } from 'kysely';
+import { parseInt64 } from '@lazuli/contract';
 import { numberOf, type Filter, type FilterValue, type Comparison } from './filter.ts';
 import type { Operator } from './vocabulary.ts';
 
@@ -122,6 +123,14 @@ function compare(column: Sql, operator: Operator, value: number | bigint): Sql {
     default:
       throw new TypeError(`'${operator}' does not compare numbers.`);
   }
+}
+
+/** Ids are integers inside and texts outside; a text that is no id equals none. */
+export function idCondition(column: Sql, operator: Operator, value: FilterValue | undefined): Sql {
+  const texts = value?.kind === 'list' ? value.texts : value?.kind === 'text' ? [value.text] : [];
+  const ids = texts.map((text) => parseInt64(text)).filter((id) => typeof id === 'number');
+  const isOne = oneOf(column, [...new Set(ids)]);
+  return operator === '=' || operator === 'IN' ? isOne : sql`not (${isOne})`;
 }
 
 /**

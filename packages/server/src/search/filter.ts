@@ -28,6 +28,13 @@ export type FilterValue =
   | { readonly kind: 'number'; readonly digits: string }
   | { readonly kind: 'list'; readonly texts: readonly string[] };
 
+/** The comparisons of a filter, in the order of its text. */
+export function comparisonsOf<Name extends string>(filter: Filter<Name> | undefined): Comparison<Name>[] {
+  if (filter === undefined) return [];
+  if (filter.kind === 'comparison') return [filter];
+  return filter.kind === 'not' ? comparisonsOf(filter.operand) : filter.operands.flatMap(comparisonsOf);
+}
+
 /** Bounds against hostile filters: they keep the statement far below what a database accepts in size and depth. */
 export const filterLimits = { characters: 131_072, depth: 100, comparisons: 200, listItems: 4000, pattern: 2048 };
 

@@ -12,14 +12,17 @@ export interface OrderClause<Name extends string = string> {
 
 const maxClauses = 32;
 
+export function refuseManyClauses(clauses: readonly unknown[]): void {
+  if (clauses.length <= maxClauses) return;
+  throw invalidParameter(`Invalid order_by: it has ${clauses.length} clauses, more than the ${maxClauses} allowed`);
+}
+
 /** The clauses of an order_by list: a name, then ASC or DESC or nothing. */
 export function parseOrder<Name extends string>(
   clauses: readonly string[],
   vocabulary: Vocabulary<Name>,
 ): OrderClause<Name>[] {
-  if (clauses.length > maxClauses) {
-    throw invalidParameter(`Invalid order_by: it has ${clauses.length} clauses, more than the ${maxClauses} allowed`);
-  }
+  refuseManyClauses(clauses);
   return clauses.map((clause) => parseClause(clause, vocabulary));
 }
 

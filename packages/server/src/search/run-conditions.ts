@@ -11,7 +11,7 @@ import {
   textCondition,
   type Sql,
 } from './conditions.ts';
-import type { Comparison, Filter } from './filter.ts';
+import { comparisonsOf, type Comparison, type Filter } from './filter.ts';
 import type { OrderClause } from './order.ts';
 import type { RunEntity } from './run-vocabulary.ts';
 
@@ -46,15 +46,8 @@ export function metricNames(
   filter: Filter<RunEntity> | undefined,
   order: readonly OrderClause<RunEntity>[],
 ): Set<string> {
-  const names = new Set(order.filter(({ entity }) => entity === 'metric').map(({ key }) => key));
-  const visit = (each: Filter<RunEntity>): void => {
-    if (each.kind === 'comparison') {
-      if (each.entity === 'metric') names.add(each.key);
-    } else if (each.kind === 'not') visit(each.operand);
-    else each.operands.forEach(visit);
-  };
-  if (filter !== undefined) visit(filter);
-  return names;
+  const named = [...order, ...comparisonsOf(filter)].filter(({ entity }) => entity === 'metric');
+  return new Set(named.map(({ key }) => key));
 }
 
 /**

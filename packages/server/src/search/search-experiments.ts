@@ -1,22 +1,11 @@
 import { sql } from 'kysely';
-import { parseInt64 } from '@lazuli/contract';
 import type { Db } from '../database/engine.ts';
-import {
-  always,
-  every,
-  filterCondition,
-  integerCondition,
-  never,
-  oneOf,
-  rowCondition,
-  textCondition,
-  type Sql,
-} from './conditions.ts';
+import { filterCondition, idCondition, integerCondition, rowCondition, textCondition, type Sql } from './conditions.ts';
 import { experimentVocabulary, type ExperimentEntity } from './experiment-vocabulary.ts';
 import { parseFilter, type Comparison } from './filter.ts';
-import { after, orderBy, positionOf, selectTerms, type OrderedRow, type OrderTerm } from './keyset.ts';
+import type { OrderTerm } from './keyset.ts';
 import { parseOrder, type OrderClause } from './order.ts';
-import { readPageToken, searchDigest, writePageToken } from './page-token.ts';
+import { findPage, selectSlice, type Page } from './result-page.ts';
 
 /** Search of experiments: there are thousands at most, so all of a workspace are tried. */
 export interface ExperimentQuery {
@@ -28,34 +17,23 @@ export interface ExperimentQuery {
   readonly pageToken?: string | undefined;
 }
 
-export interface ExperimentPage {
-  readonly experimentIds: number[];
-  readonly nextPageToken?: string;
-}
-
-export async function searchExperimentIds(db: Db, query: ExperimentQuery): Promise<ExperimentPage> {
-  const { workspaceId, viewType, maxResults } = query;
+export async function searchExperimentIds(db: Db, query: ExperimentQuery): Promise<Page<number>> {
+  const { workspaceId, viewType, maxResults, pageToken } = query;
   const filter = parseFilter(query.filter, experimentVocabulary);
   const terms = experimentOrder(parseOrder(query.orderBy, experimentVocabulary));
-  const digest = searchDigest([workspaceId, viewType, query.filter ?? '', query.orderBy]);
-  const start = readPageToken(query.pageToken, { digest, terms });
-  const condition = every([
-    sql`e.workspace_id = ${workspaceId}`,
-    ...(viewType === 'ALL' ? [] : [sql`e.lifecycle_stage = ${viewType === 'ACTIVE_ONLY' ? 'active' : 'deleted'}`]),
-    ...(filter === undefined ? [] : [filterCondition(filter, (each) => experimentCondition(each, workspaceId))]),
-    start === undefined ? always : after(terms, start),
-  ]);
-  const { rows } = await sql<OrderedRow>`
-    select e.experiment_id as experiment_id, ${selectTerms(terms)}
-    from experiments e where ${condition}
-    order by ${orderBy(terms)}
-    limit ${maxResults + 1}
-  `.execute(db);
-  const page = rows.slice(0, maxResults);
-  const last = page.at(-1);
-  const experimentIds = page.map((row) => Number(row['experiment_id']));
-  if (rows.length <= maxResults || last === undefined) return { experimentIds };
-  return { experimentIds, nextPageToken: writePageToken(digest, positionOf(last, terms)) };
+  const search = [workspaceId, viewType, query.filter ?? '', query.orderBy];
+  const selection = {
+    key: sql`e.experiment_id as experiment_id`,
+    from: sql`experiments e`,
+    conditions: [
+      sql`e.workspace_id = ${workspaceId}`,
+      ...(viewType === 'ALL' ? [] : [sql`e.lifecycle_stage = ${viewType === 'ACTIVE_ONLY' ? 'active' : 'deleted'}`]),
+      ...(filter === undefined ? [] : [filterCondition(filter, (each) => experimentCondition(each, workspaceId))]),
+    ],
+  };
+  return findPage({ maxResults, pageToken, terms, search }, (slice) =>
+    selectSlice(db, selection, slice, (row) => Number(row['experiment_id'])),
+  );
 }
 
 /** *MLflow: creation_time DESC, experiment_id ASC; after an order that the caller names, experiment_id DESC.* */
@@ -77,7 +55,7 @@ function experimentCondition(comparison: Comparison<ExperimentEntity>, workspace
   const { entity, key, operator, value } = comparison;
   if (entity === 'attribute') {
     if (key === 'name') return textCondition(sql`e.name`, operator, value);
-    if (key === 'experiment_id') return idCondition(comparison);
+    if (key === 'experiment_id') return idCondition(sql`e.experiment_id`, operator, value);
     return integerCondition(sql.ref(`e.${key}`), operator, value);
   }
   return rowCondition(operator, {
@@ -85,15 +63,4 @@ function experimentCondition(comparison: Comparison<ExperimentEntity>, workspace
     key: sql`t.workspace_id = ${workspaceId} and t.experiment_id = e.experiment_id and t.key = ${key}`,
     condition: textCondition(sql`t.value`, operator, value),
   });
-}
-
-/** Ids are integers inside and texts outside; a text that is no id equals none. */
-function idCondition({ operator, value }: Comparison<ExperimentEntity>): Sql {
-  const texts = value?.kind === 'list' ? value.texts : value?.kind === 'text' ? [value.text] : [];
-  const ids = texts.flatMap((text) => {
-    const id = parseInt64(text);
-    return typeof id === 'number' ? [id] : [];
-  });
-  const isOne = ids.length === 0 ? never : oneOf(sql`e.experiment_id`, [...new Set(ids)]);
-  return operator === '=' || operator === 'IN' ? isOne : sql`not (${isOne})`;
 }

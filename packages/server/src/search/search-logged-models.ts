@@ -1,21 +1,22 @@
 import { sql } from 'kysely';
-import { invalidParameter, parseInt64 } from '@lazuli/contract';
+import { invalidParameter } from '@lazuli/contract';
 import type { Db } from '../database/engine.ts';
 import {
   every,
   filterCondition,
+  idCondition,
   integerCondition,
   metricCondition,
-  never,
   oneOf,
   rowCondition,
   textCondition,
   type Sql,
 } from './conditions.ts';
-import { parseFilter, type Comparison, type Filter, type FilterValue } from './filter.ts';
-import { after, orderBy, positionOf, selectTerms, type OrderedRow, type OrderTerm } from './keyset.ts';
+import { comparisonsOf, parseFilter, type Comparison, type FilterValue } from './filter.ts';
+import type { OrderTerm } from './keyset.ts';
 import { loggedModelAttributes, loggedModelVocabulary, type LoggedModelEntity } from './logged-model-vocabulary.ts';
-import { readPageToken, searchDigest, writePageToken } from './page-token.ts';
+import { refuseManyClauses } from './order.ts';
+import { findPage, selectSlice, type Page } from './result-page.ts';
 import { quoted } from './syntax-error.ts';
 
 /**
@@ -45,60 +46,36 @@ export interface LoggedModelOrder {
   readonly datasetDigest?: string;
 }
 
-export interface LoggedModelPage {
-  readonly modelKeys: number[];
-  readonly nextPageToken?: string;
-}
-
-const maxClauses = 32;
 const maxDatasets = 100;
 
-export async function searchLoggedModelKeys(db: Db, query: LoggedModelQuery): Promise<LoggedModelPage> {
-  const { workspaceId, experimentIds, datasets, maxResults } = query;
+export async function searchLoggedModelKeys(db: Db, query: LoggedModelQuery): Promise<Page<number>> {
+  const { workspaceId, experimentIds, datasets, maxResults, pageToken } = query;
   if (datasets.length > maxDatasets) {
     throw invalidParameter(`Invalid datasets: there are ${datasets.length}, more than the ${maxDatasets} allowed`);
   }
   const filter = parseFilter(query.filter, loggedModelVocabulary);
   const terms = modelOrder(query);
-  const digest = searchDigest([workspaceId, experimentIds, query.filter ?? '', datasets, query.orderBy]);
-  const start = readPageToken(query.pageToken, { digest, terms });
-  if (experimentIds.length === 0) return { modelKeys: [] };
-  const conditions = [
-    sql`m.workspace_id = ${workspaceId} and ${oneOf(sql`m.experiment_id`, experimentIds)} and m.lifecycle_stage = 'active'`,
-  ];
-  if (filter !== undefined) {
-    conditions.push(filterCondition(filter, (each) => modelCondition(each, query)));
-  }
   // *MLflow: with datasets and no metric, the models that have any metric on them.*
-  if (datasets.length > 0 && (filter === undefined || !namesMetric(filter)))
-    conditions.push(hasPoint(query, undefined));
-  if (start !== undefined) conditions.push(after(terms, start));
-  const joins = terms.flatMap(({ join }) => join ?? []);
-  const { rows } = await sql<OrderedRow>`
-    select m.model_key as model_key, ${selectTerms(terms)}
-    from logged_models m ${sql.join(joins, sql` `)}
-    where ${every(conditions)}
-    order by ${orderBy(terms)}
-    limit ${maxResults + 1}
-  `.execute(db);
-  const page = rows.slice(0, maxResults);
-  const last = page.at(-1);
-  const modelKeys = page.map((row) => Number(row['model_key']));
-  if (rows.length <= maxResults || last === undefined) return { modelKeys };
-  return { modelKeys, nextPageToken: writePageToken(digest, positionOf(last, terms)) };
-}
-
-function namesMetric(filter: Filter<LoggedModelEntity>): boolean {
-  if (filter.kind === 'comparison') return filter.entity === 'metrics';
-  return filter.kind === 'not' ? namesMetric(filter.operand) : filter.operands.some(namesMetric);
+  const asksForPoint = datasets.length > 0 && !comparisonsOf(filter).some(({ entity }) => entity === 'metrics');
+  const search = [workspaceId, experimentIds, query.filter ?? '', datasets, query.orderBy];
+  const selection = {
+    key: sql`m.model_key as model_key`,
+    from: sql`logged_models m`,
+    conditions: [
+      sql`m.workspace_id = ${workspaceId} and ${oneOf(sql`m.experiment_id`, experimentIds)} and m.lifecycle_stage = 'active'`,
+      ...(filter === undefined ? [] : [filterCondition(filter, (each) => modelCondition(each, query))]),
+      ...(asksForPoint ? [hasPoint(query, undefined)] : []),
+    ],
+  };
+  return findPage({ maxResults, pageToken, terms, search }, (slice) =>
+    selectSlice(db, selection, slice, (row) => Number(row['model_key'])),
+  );
 }
 
 /** What the caller names, then *as MLflow does* creation DESC and the id. */
 function modelOrder(query: LoggedModelQuery): OrderTerm[] {
   const { orderBy: clauses } = query;
-  if (clauses.length > maxClauses) {
-    throw invalidParameter(`Invalid order_by: it has ${clauses.length} clauses, more than the ${maxClauses} allowed`);
-  }
+  refuseManyClauses(clauses);
   const seen = new Set<string>();
   const terms = clauses.flatMap((clause, index): OrderTerm[] => {
     const dot = clause.fieldName.indexOf('.');
@@ -164,7 +141,7 @@ function modelCondition(comparison: Comparison<LoggedModelEntity>, query: Logged
         condition: textCondition(sql`t.value`, operator, value),
       });
     case 'attributes':
-      if (key === 'experiment_id') return idCondition(comparison);
+      if (key === 'experiment_id') return idCondition(sql`m.experiment_id`, operator, value);
       if (key === 'status') return textCondition(sql`m.status`, operator, wholeStatuses(value));
       return loggedModelAttributes.get(key)?.type === 'number'
         ? integerCondition(sql.ref(`m.${key}`), operator, value)
@@ -193,17 +170,6 @@ function hasPoint(
   return sql`(select 1 from logged_model_metrics v cross join metric_keys k
     where ${every(conditions)} and k.metric_key = v.metric_key and k.key = ${key}
       and ${metricCondition({ value: sql`v.value`, isNaN: sql`v.is_nan` }, operator, value)} limit 1) is not null`;
-}
-
-/** Ids are integers inside and texts outside; a text that is no id equals none. */
-function idCondition({ operator, value }: Comparison<LoggedModelEntity>): Sql {
-  const texts = value?.kind === 'list' ? value.texts : value?.kind === 'text' ? [value.text] : [];
-  const ids = texts.flatMap((given) => {
-    const id = parseInt64(given);
-    return typeof id === 'number' ? [id] : [];
-  });
-  const isOne = ids.length === 0 ? never : oneOf(sql`m.experiment_id`, [...new Set(ids)]);
-  return operator === '=' || operator === 'IN' ? isOne : sql`not (${isOne})`;
 }
 
 const wholeNames = new Map(

@@ -1,19 +1,11 @@
 import { sql } from 'kysely';
 import type { Db } from '../database/engine.ts';
-import {
-  always,
-  every,
-  filterCondition,
-  integerCondition,
-  rowCondition,
-  textCondition,
-  type Sql,
-} from './conditions.ts';
-import { parseFilter, type Comparison, type Filter } from './filter.ts';
-import { after, orderBy, positionOf, selectTerms, type OrderedRow, type OrderTerm } from './keyset.ts';
+import { filterCondition, integerCondition, rowCondition, textCondition, type Sql } from './conditions.ts';
+import { comparisonsOf, parseFilter, type Comparison } from './filter.ts';
+import type { OrderedRow, OrderTerm } from './keyset.ts';
 import { modelVocabulary, versionVocabulary, type ModelEntity } from './model-vocabulary.ts';
 import { parseOrder, refuseDuplicates, type OrderClause } from './order.ts';
-import { readPageToken, searchDigest, writePageToken } from './page-token.ts';
+import { findPage, selectSlice, type Page } from './result-page.ts';
 
 /** Searches of registered models and of their versions, which differ in tables and keys alone. */
 export interface ModelQuery {
@@ -26,15 +18,11 @@ export interface ModelQuery {
   readonly promptTag: string;
 }
 
-export interface ModelPage<Key> {
-  readonly keys: Key[];
-  readonly nextPageToken?: string;
-}
-
 interface Searched {
   readonly name: string;
   readonly vocabulary: typeof modelVocabulary;
   readonly tables: Sql;
+  readonly workspace: Sql;
   readonly key: Sql;
   /** The tags of the row that is looked at. */
   readonly tags: { readonly tables: Sql; readonly of: Sql };
@@ -54,6 +42,7 @@ const models: Searched = {
   name: 'models',
   vocabulary: modelVocabulary,
   tables: sql`registered_models m`,
+  workspace: sql`m.workspace_id`,
   key: sql`m.model_key as model_key`,
   tags: {
     tables: sql`registered_model_tags t`,
@@ -72,6 +61,7 @@ const versions: Searched = {
   name: 'versions',
   vocabulary: versionVocabulary,
   tables: sql`model_versions v join registered_models m on m.workspace_id = v.workspace_id and m.model_key = v.model_key`,
+  workspace: sql`v.workspace_id`,
   key: sql`v.model_key as model_key, v.version as version`,
   tags: {
     tables: sql`model_version_tags t`,
@@ -90,10 +80,8 @@ const versions: Searched = {
   lastOrder: [by('name', 'asc'), by('version_number', 'desc')],
 };
 
-export async function searchModelKeys(db: Db, query: ModelQuery): Promise<ModelPage<number>> {
-  const { rows, nextPageToken } = await search(db, query, models);
-  const keys = rows.map((row) => Number(row['model_key']));
-  return nextPageToken === undefined ? { keys } : { keys, nextPageToken };
+export function searchModelKeys(db: Db, query: ModelQuery): Promise<Page<number>> {
+  return search(db, query, models, (row) => Number(row['model_key']));
 }
 
 export interface VersionPlace {
@@ -101,46 +89,52 @@ export interface VersionPlace {
   readonly version: number;
 }
 
-export async function searchVersionKeys(db: Db, query: ModelQuery): Promise<ModelPage<VersionPlace>> {
-  const { rows, nextPageToken } = await search(db, query, versions);
-  const keys = rows.map((row) => ({ model_key: Number(row['model_key']), version: Number(row['version']) }));
-  return nextPageToken === undefined ? { keys } : { keys, nextPageToken };
+export function searchVersionKeys(db: Db, query: ModelQuery): Promise<Page<VersionPlace>> {
+  return search(db, query, versions, (row) => ({
+    model_key: Number(row['model_key']),
+    version: Number(row['version']),
+  }));
 }
 
-async function search(db: Db, query: ModelQuery, searched: Searched) {
-  const { workspaceId, maxResults, promptTag } = query;
+async function search<Key>(
+  db: Db,
+  query: ModelQuery,
+  searched: Searched,
+  keyOf: (row: OrderedRow) => Key,
+): Promise<Page<Key>> {
+  const { workspaceId, maxResults, pageToken, promptTag } = query;
   const filter = parseFilter(query.filter, searched.vocabulary);
   const order = parseOrder(query.orderBy, searched.vocabulary);
   refuseDuplicates(order, query.orderBy);
   const terms = termsOf(order.length === 0 ? searched.defaultOrder : order, searched);
-  const digest = searchDigest([searched.name, workspaceId, query.filter ?? '', query.orderBy]);
-  const start = readPageToken(query.pageToken, { digest, terms });
-  const namesPrompts = filter !== undefined && names(filter, promptTag);
-  const condition = every([
-    searched === models ? sql`m.workspace_id = ${workspaceId}` : sql`v.workspace_id = ${workspaceId}`,
-    ...(filter === undefined ? [] : [filterCondition(filter, (each) => conditionOf(each, { searched, promptTag }))]),
-    namesPrompts ? always : noPrompt(searched, promptTag),
-    start === undefined ? always : after(terms, start),
-  ]);
-  const { rows } = await sql<OrderedRow>`
-    select ${searched.key}, ${selectTerms(terms)}
-    from ${searched.tables} where ${condition}
-    order by ${orderBy(terms)}
-    limit ${maxResults + 1}
-  `.execute(db);
-  const page = rows.slice(0, maxResults);
-  const last = page.at(-1);
-  const hasMore = rows.length > maxResults && last !== undefined;
-  return { rows: page, nextPageToken: hasMore ? writePageToken(digest, positionOf(last, terms)) : undefined };
+  const namesPrompts = comparisonsOf(filter).some(({ entity, key }) => entity === 'tag' && key === promptTag);
+  const selection = {
+    key: searched.key,
+    from: searched.tables,
+    conditions: [
+      sql`${searched.workspace} = ${workspaceId}`,
+      ...(filter === undefined ? [] : [filterCondition(filter, (each) => conditionOf(each, { searched, promptTag }))]),
+      ...(namesPrompts ? [] : [noPrompt(searched, promptTag)]),
+    ],
+  };
+  return findPage(
+    { maxResults, pageToken, terms, search: [searched.name, workspaceId, query.filter ?? '', query.orderBy] },
+    (slice) => selectSlice(db, selection, slice, keyOf),
+  );
 }
 
 function termsOf(order: readonly OrderClause<ModelEntity>[], { columns, lastOrder }: Searched): OrderTerm[] {
   const asked = new Set(order.map(({ key }) => key));
   return [...order, ...lastOrder.filter(({ key }) => !asked.has(key))].map(({ key, direction }) => {
-    const found = columns[key];
-    if (found === undefined) throw new TypeError(`'${key}' is in the vocabulary but has no column.`);
-    return { value: found.column, direction, type: found.type };
+    const { column, type } = columnOf(key, columns);
+    return { value: column, direction, type };
   });
+}
+
+function columnOf(key: string, columns: Searched['columns']) {
+  const found = columns[key];
+  if (found === undefined) throw new TypeError(`'${key}' is in the vocabulary but has no column.`);
+  return found;
 }
 
 interface Place {
@@ -151,11 +145,8 @@ interface Place {
 function conditionOf(comparison: Comparison<ModelEntity>, { searched, promptTag }: Place): Sql {
   const { entity, key, operator, value } = comparison;
   if (entity === 'attribute') {
-    const found = searched.columns[key];
-    if (found === undefined) throw new TypeError(`'${key}' is in the vocabulary but has no column.`);
-    return found.type === 'text'
-      ? textCondition(found.column, operator, value)
-      : integerCondition(found.column, operator, value);
+    const { column, type } = columnOf(key, searched.columns);
+    return type === 'text' ? textCondition(column, operator, value) : integerCondition(column, operator, value);
   }
   // *MLflow: what is not tagged is no prompt.*
   const saysNo =
@@ -174,10 +165,4 @@ function noPrompt({ tags }: Searched, promptTag: string): Sql {
   return sql`not exists (
     select 1 from ${tags.tables} where ${tags.of} and t.key = ${promptTag} and lower(t.value) = 'true'
   )`;
-}
-
-function names(filter: Filter<ModelEntity>, promptTag: string): boolean {
-  if (filter.kind === 'comparison') return filter.entity === 'tag' && filter.key === promptTag;
-  if (filter.kind === 'not') return names(filter.operand, promptTag);
-  return filter.operands.some((each) => names(each, promptTag));
 }

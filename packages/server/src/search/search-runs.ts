@@ -1,21 +1,12 @@
 import { sql } from 'kysely';
 import type { Int64 } from '@lazuli/contract';
 import type { Db } from '../database/engine.ts';
-import { always, every, filterCondition, oneOf, type Sql } from './conditions.ts';
+import { filterCondition, oneOf, type Sql } from './conditions.ts';
 import { readExperimentIds } from './experiment-ids.ts';
 import { parseFilter, type Comparison, type Filter } from './filter.ts';
-import {
-  after,
-  comparePositions,
-  orderBy,
-  positionOf,
-  selectTerms,
-  type OrderedRow,
-  type OrderTerm,
-  type Position,
-} from './keyset.ts';
+import { comparePositions } from './keyset.ts';
 import { parseOrder, refuseDuplicates, type OrderClause } from './order.ts';
-import { readPageToken, searchDigest, writePageToken } from './page-token.ts';
+import { findPage, selectSlice, type Found, type Page, type Slice } from './result-page.ts';
 import {
   findMetricKeys,
   metricNames,
@@ -45,30 +36,16 @@ export interface RunQuery {
   readonly pageToken?: string | undefined;
 }
 
-export interface RunPage {
-  readonly runKeys: number[];
-  readonly nextPageToken?: string;
-}
-
-interface Search {
+interface Search extends Slice {
   readonly db: Db;
   readonly scope: RunScope;
   readonly viewType: RunQuery['viewType'];
   readonly filter: Filter<RunEntity> | undefined;
   readonly order: readonly OrderClause<RunEntity>[];
-  readonly terms: readonly OrderTerm[];
-  readonly start: Position | undefined;
-  /** One more than the page holds: it tells whether there is a next page. */
-  readonly limit: number;
 }
 
-interface FoundRun {
-  readonly runKey: number;
-  readonly position: Position;
-}
-
-export async function searchRunKeys(db: Db, query: RunQuery): Promise<RunPage> {
-  const { workspaceId, viewType, maxResults } = query;
+export async function searchRunKeys(db: Db, query: RunQuery): Promise<Page<number>> {
+  const { workspaceId, viewType, maxResults, pageToken } = query;
   const filter = parseFilter(query.filter, runVocabulary);
   const order = parseOrder(query.orderBy, runVocabulary);
   refuseDuplicates(order, query.orderBy);
@@ -76,15 +53,10 @@ export async function searchRunKeys(db: Db, query: RunQuery): Promise<RunPage> {
   const metricKeys = await findMetricKeys(db, { workspaceId, experimentIds }, metricNames(filter, order));
   const scope: RunScope = { workspaceId, experimentIds, metricKeys };
   const terms = runOrder(order, scope);
-  const digest = searchDigest([workspaceId, experimentIds, viewType, query.filter ?? '', query.orderBy]);
-  const start = readPageToken(query.pageToken, { digest, terms });
-  if (experimentIds.length === 0) return { runKeys: [] };
-  const found = await findRuns({ db, scope, viewType, filter, order, terms, start, limit: maxResults + 1 });
-  const page = found.slice(0, maxResults);
-  const last = page.at(-1);
-  const runKeys = page.map(({ runKey }) => runKey);
-  if (found.length <= maxResults || last === undefined) return { runKeys };
-  return { runKeys, nextPageToken: writePageToken(digest, last.position) };
+  const search = [workspaceId, experimentIds, viewType, query.filter ?? '', query.orderBy];
+  return findPage({ maxResults, pageToken, terms, search }, (slice) =>
+    experimentIds.length === 0 ? Promise.resolve([]) : findRuns({ db, scope, viewType, filter, order, ...slice }),
+  );
 }
 
 /** Few enough runs to try and sort them all, when the alternative is to walk an index or to scan everything. */
@@ -94,7 +66,7 @@ const fewBesideScan = 20_000;
 /** Up to this many experiments are walked one by one and merged. */
 const mergedExperiments = 8;
 
-async function findRuns(search: Search): Promise<FoundRun[]> {
+async function findRuns(search: Search): Promise<Found<number>[]> {
   const { length } = search.scope.experimentIds;
   if (length > 1 && length <= mergedExperiments && isIndexed(search.order)) return mergeExperiments(search);
   const walk = walkOf(search);
@@ -160,10 +132,10 @@ function rankOf(filter: Filter<RunEntity>): number {
 }
 
 /** The first runs of each experiment, then the first of those. */
-async function mergeExperiments(search: Search): Promise<FoundRun[]> {
+async function mergeExperiments(search: Search): Promise<Found<number>[]> {
   const { db, scope, filter, order, limit } = search;
   const names = metricNames(filter, order);
-  const found: FoundRun[] = [];
+  const found: Found<number>[] = [];
   for (const experimentId of scope.experimentIds) {
     const within = { workspaceId: scope.workspaceId, experimentIds: [experimentId] };
     const part: RunScope = { ...within, metricKeys: await findMetricKeys(db, within, names) };
@@ -180,7 +152,7 @@ function isIndexed([first]: readonly OrderClause<RunEntity>[]): boolean {
 }
 
 /** A walk along the index whose order is wanted, where there is one. */
-function walkOf(search: Search): (() => Promise<FoundRun[]>) | undefined {
+function walkOf(search: Search): (() => Promise<Found<number>[]>) | undefined {
   const { order, scope } = search;
   if (scope.experimentIds.length !== 1) return undefined;
   const [first] = order;
@@ -193,12 +165,12 @@ function walkOf(search: Search): (() => Promise<FoundRun[]>) | undefined {
 }
 
 /** Along latest_metrics_by_value: runs with a number, then those with NaN, then those without the metric. */
-async function walkByMetric(search: Search, metricKey: number): Promise<FoundRun[]> {
+async function walkByMetric(search: Search, metricKey: number): Promise<Found<number>[]> {
   const { scope, terms, start, limit } = search;
   const [first, ...rest] = terms;
   if (first === undefined) throw new TypeError('An order has at least one term.');
   const { join: _join, ...value } = first;
-  const found = new Map<number, FoundRun>();
+  const found = new Map<number, Found<number>>();
   for (const rank of [0, 1, 2] as const) {
     if (rank < (start?.[0]?.rank ?? 0)) continue;
     if (rank === 2 && !(await lacksMetric(search, metricKey))) break;
@@ -218,7 +190,7 @@ async function walkByMetric(search: Search, metricKey: number): Promise<FoundRun
           };
     const part = { ...search, terms: [{ ...value, rank }, ...rest], limit: limit - found.size };
     // A run whose latest value changes between two statements may be found by both.
-    for (const run of await select(part, source)) found.set(run.runKey, found.get(run.runKey) ?? run);
+    for (const run of await select(part, source)) found.set(run.key, found.get(run.key) ?? run);
     if (found.size >= limit) break;
   }
   return [...found.values()];
@@ -248,25 +220,17 @@ interface Source {
 
 const everyRun: Source = { from: sql`runs r`, runKey: sql`r.run_key` };
 
-async function select(search: Search, { from, where = always, runKey, knows, settled }: Source): Promise<FoundRun[]> {
-  const { db, scope, viewType, filter, terms, start, limit } = search;
+async function select(search: Search, { from, where, runKey, knows, settled }: Source): Promise<Found<number>[]> {
+  const { db, scope, viewType, filter } = search;
   const asked = conjuncts(filter).filter((each) => each !== settled);
-  const condition = every([
-    where,
+  const conditions = [
+    ...(where === undefined ? [] : [where]),
     ...within(scope, knows),
     ...(viewType === 'ALL' ? [] : [sql`r.lifecycle_stage = ${viewType === 'ACTIVE_ONLY' ? 'active' : 'deleted'}`]),
     ...asked.map((each) => filterCondition(each, (comparison) => runCondition(comparison, { scope, runKey }))),
-    ...(start === undefined ? [] : [after(terms, start)]),
-  ]);
-  const joins = terms.flatMap(({ join }) => (join === undefined ? [] : [sql` ${join}`]));
-  const { rows } = await sql<OrderedRow>`
-    select r.run_key as run_key, ${selectTerms(terms)}
-    from ${from}${joins.length === 0 ? sql`` : sql.join(joins, sql``)}
-    where ${condition}
-    order by ${orderBy(terms)}
-    limit ${limit}
-  `.execute(db);
-  return rows.map((row) => ({ runKey: Number(row['run_key']), position: positionOf(row, terms) }));
+  ];
+  const selection = { key: sql`r.run_key as run_key`, from, conditions };
+  return selectSlice(db, selection, search, (row) => Number(row['run_key']));
 }
 
 /**

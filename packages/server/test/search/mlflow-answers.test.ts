@@ -66,8 +66,8 @@ describe("a search answers as MLflow's own server does", () => {
 
   const search = async (filter: string, orderBy: string[] = []) => {
     const query = { workspaceId, experimentIds: ['0'], viewType: 'ACTIVE_ONLY', maxResults: 100 } as const;
-    const { runKeys } = await searchRunKeys(database.db, { ...query, filter, orderBy });
-    return runKeys.map((key) => database.runs.get(key)?.runName).join('');
+    const { keys } = await searchRunKeys(database.db, { ...query, filter, orderBy });
+    return keys.map((key) => database.runs.get(key)?.runName).join('');
   };
 
   test.each([

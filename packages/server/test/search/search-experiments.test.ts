@@ -29,7 +29,7 @@ describe('a search of experiments', () => {
   afterAll(() => engine[Symbol.asyncDispose]());
 
   const search = async (query: Partial<ExperimentQuery>) =>
-    (await searchExperimentIds(engine.db, { ...everything, ...query })).experimentIds;
+    (await searchExperimentIds(engine.db, { ...everything, ...query })).keys;
 
   test.each([
     ['', [3, 5, 1, 2, 0]],
@@ -103,7 +103,7 @@ describe('a search of experiments', () => {
           maxResults: 2,
           pageToken,
         });
-        ids.push(...page.experimentIds);
+        ids.push(...page.keys);
         pageToken = page.nextPageToken;
       } while (pageToken !== undefined);
       expect(ids).toEqual(await search({ orderBy }));

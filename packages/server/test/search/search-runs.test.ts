@@ -71,8 +71,8 @@ describe('a search of runs', () => {
         await database.clear();
         await database.insert(runs);
         for (const each of questions) {
-          const { runKeys } = await searchRunKeys(database.db, queryOf(each));
-          expect(found(runKeys), each.filter.text).toEqual(expected(runs, each).map(({ runId }) => runId));
+          const { keys } = await searchRunKeys(database.db, queryOf(each));
+          expect(found(keys), each.filter.text).toEqual(expected(runs, each).map(({ runId }) => runId));
         }
       }),
       { numRuns: 150 },
@@ -96,9 +96,9 @@ describe('a search of runs', () => {
         let pageToken: string | undefined;
         do {
           const page = await searchRunKeys(database.db, { ...queryOf(each), maxResults, pageToken });
-          expect(page.runKeys.length).toBeLessThanOrEqual(maxResults);
-          if (page.nextPageToken !== undefined) expect(page.runKeys).toHaveLength(maxResults);
-          seen.push(...found(page.runKeys));
+          expect(page.keys.length).toBeLessThanOrEqual(maxResults);
+          if (page.nextPageToken !== undefined) expect(page.keys).toHaveLength(maxResults);
+          seen.push(...found(page.keys));
           const next = late.pop();
           if (next !== undefined && !seen.includes(next.runId)) await database.insert([next]);
           pageToken = page.nextPageToken;
@@ -213,7 +213,7 @@ describe('a search of thousands of runs', () => {
           // Few pages, but to the end: past the numbers, through NaN, to the runs without the metric.
           const maxResults = seen.length === 0 ? 700 : 12_000;
           const page = await searchRunKeys(database.db, { ...query, maxResults, pageToken });
-          seen.push(...page.runKeys.map((key) => database.runs.get(key)?.runId ?? ''));
+          seen.push(...page.keys.map((key) => database.runs.get(key)?.runId ?? ''));
           pageToken = page.nextPageToken;
         } while (pageToken !== undefined);
         expect(seen).toEqual(right);
@@ -240,7 +240,7 @@ describe('values longer than what an index keeps of them', () => {
     );
     for (const value of values) {
       for (const filter of [`params.p = '${value}'`, `params.p IN ('${value}', 'y')`]) {
-        const { runKeys } = await searchRunKeys(database.db, {
+        const { keys } = await searchRunKeys(database.db, {
           workspaceId,
           experimentIds: ['0'],
           filter,
@@ -248,7 +248,7 @@ describe('values longer than what an index keeps of them', () => {
           maxResults: 10,
           orderBy: [],
         });
-        expect(runKeys.map((key) => database.runs.get(key)?.params.get('p'))).toEqual([value]);
+        expect(keys.map((key) => database.runs.get(key)?.params.get('p'))).toEqual([value]);
       }
     }
   });
@@ -282,8 +282,8 @@ describe('page tokens', () => {
   };
 
   test('go on where the page ended, with another page size as well', async () => {
-    const { runKeys } = await searchRunKeys(database.db, { ...query, maxResults: 10, pageToken: token });
-    expect(runKeys).toHaveLength(4);
+    const { keys } = await searchRunKeys(database.db, { ...query, maxResults: 10, pageToken: token });
+    expect(keys).toHaveLength(4);
   });
 
   test.each<[string, Partial<RunQuery>]>([
@@ -329,7 +329,7 @@ describe('experiments of a search', () => {
           maxResults: 10,
           orderBy: [],
         })
-      ).runKeys.length;
+      ).keys.length;
     expect(await search()).toBe(0);
     expect(await search('0', '999', '0', '9223372036854775807')).toBe(3);
     expect(await search(...Array.from({ length: 20_000 }, (_, index) => String(index)))).toBe(3);
@@ -351,13 +351,13 @@ describe('experiments of a search', () => {
         orderBy: [],
       });
     const many = Array.from({ length: 200 }, (_, index) => `NOT (params.p${index} = 'x' OR metrics.m > 1e300)`);
-    expect((await search(many.slice(0, 100).join(' AND '))).runKeys).toHaveLength(3);
-    expect((await search(Array(200).fill("params.absent = 'x'").join(' OR '))).runKeys).toHaveLength(0);
+    expect((await search(many.slice(0, 100).join(' AND '))).keys).toHaveLength(3);
+    expect((await search(Array(200).fill("params.absent = 'x'").join(' OR '))).keys).toHaveLength(0);
     let deep = "params.absent = 'x'";
     for (let depth = 0; depth < 99; depth += 1) deep = `NOT (${deep} OR params.absent = 'y')`;
-    expect((await search(deep)).runKeys).toHaveLength(3);
+    expect((await search(deep)).keys).toHaveLength(3);
     const values = Array.from({ length: 4_000 }, (_, index) => `'${index}'`).join();
-    expect((await search(`params.absent IN (${values})`)).runKeys).toHaveLength(0);
-    expect((await search(`run_id NOT IN (${values})`)).runKeys).toHaveLength(3);
+    expect((await search(`params.absent IN (${values})`)).keys).toHaveLength(0);
+    expect((await search(`run_id NOT IN (${values})`)).keys).toHaveLength(3);
   });
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '@lazuli/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { overSockets } from '../over-sockets.ts';
 import { aRun, settingsFor, startServer, type TestServer } from '../server-fixture.ts';
 import { everyRoute, failuresOf, isRead, type Served } from './every-route.ts';
 
@@ -19,7 +20,7 @@ beforeAll(async () => {
   const tokens = await openTokens(await settingsFor(dataDir));
   secrets.owner = ((await tokens.createToken({ principal: 'olivia', role: 'Owner' })) as { secret: string }).secret;
   await tokens.close();
-  server = await startServer({ 'data-dir': dataDir, auth: 'token' });
+  server = await overSockets(await startServer({ 'data-dir': dataDir, auth: 'token' }));
   owner = server.clientFor({ token: secrets.owner });
   for (const name of workspaces) await owner.workspaces.createWorkspace({ name });
   const create = async (
