@@ -72,12 +72,13 @@ const clients = {
   skinny: pythonClient('skinny', asUsual, [training, ...plugin, spark, direct]),
   training: pythonClient('python3', asUsual, ['test_training.py']),
   management: selfServed('management', 'management'),
+  'azure-cli': selfServed('azure-cli', 'azure-cli'),
   'azure-flow': pluginClient('azure-flow', 'test_azure_flow.py'),
   spark: { environments: ['spark'], server: asUsual, suites: sparkSuites },
 };
 
 // Those that take long to install and to start run where they are named.
-const onlyByName = ['spark'];
+const onlyByName = ['spark', 'azure-cli'];
 
 function pythonClient(environment, server, which) {
   return { environments: [environment], server, suites: (place) => pythonSuites(environment, place, which) };

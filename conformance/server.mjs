@@ -23,6 +23,9 @@ export async function startServer(folder, { flags = [], environment = {} } = {})
     'serve',
     '--port',
     String(port),
+    // The usual one is counted from the other, and may be somebody's.
+    '--tls-port',
+    String(await freePort()),
     '--data-dir',
     join(folder, 'data'),
     ...flags,

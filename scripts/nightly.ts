@@ -23,6 +23,7 @@ const parts: readonly Part[] = [
   { name: 'examples', script: 'examples' },
   { name: 'official clients, with large files', script: 'conformance', env: { LAZULI_NIGHTLY: '1' } },
   { name: 'Spark', script: 'conformance', args: ['--only', 'spark'] },
+  { name: 'Azure CLI', script: 'conformance', args: ['--only', 'azure-cli'] },
   { name: 'comparison with MLflow', script: 'differential' },
   { name: 'deployment', script: 'deployment' },
   { name: 'bench', script: 'bench', args: ['--scale', '1'] },

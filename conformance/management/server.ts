@@ -9,7 +9,11 @@ import { startTlsFront } from '../../packages/server/test/identity/tls-front.ts'
 /** A server behind TLS that asks for tokens, with applications that hold roles, two runs and a registered model. */
 export interface ManagedServer {
   readonly url: string;
+  /** What clients have to trust, in PEM, and a file with it. */
+  readonly certificate: string;
   readonly caFile: string;
+  /** As one who may do everything. */
+  readonly client: Client;
   readonly tenantId: string;
   readonly owner: Application;
   readonly dataScientist: Application;
@@ -57,7 +61,9 @@ export async function startManagedServer(temporary: string): Promise<ManagedServ
   await writeFile(join(temporary, 'config.json'), JSON.stringify(place));
   return {
     url: front.url,
+    certificate: front.certificate,
     caFile,
+    client,
     tenantId: (await client.directory.getTenant({})).tenant_id,
     owner: await anApplication(client, arm, 'owner'),
     dataScientist: await anApplication(client, arm, 'dataScientist'),

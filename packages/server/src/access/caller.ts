@@ -7,6 +7,7 @@ export interface WorkspaceRef {
   readonly name: string;
   readonly subscriptionId: string;
   readonly resourceGroup: string;
+  readonly region: string;
   readonly defaultArtifactRoot: string | null;
   /** Whether Azure's clients reach it under a host name of its own, and under no other. */
   readonly privateLink: boolean;

@@ -264,6 +264,7 @@ function aWorkspace(number: number): WorkspaceRef {
     subscriptionId: '8f0d2c1e-0000-4000-8000-000000000002',
     resourceGroup: 'group',
     defaultArtifactRoot: null,
+    region: 'local',
     privateLink: false,
   };
 }

@@ -4,6 +4,7 @@ import { splitUri } from '../artifact-store/artifact-location.ts';
 import { segmentsOf, type ArtifactPath } from '../artifact-store/artifact-path.ts';
 import { localUpload, wholeWorkspace, type OwnedPath } from '../artifact-store/azureml-location.ts';
 import { pathOfUri, type ArtifactPlaces } from '../artifacts/artifact-folders.ts';
+import { originOf } from './own-host.ts';
 
 /**
  * Where artifacts lie, as clients of `azureml://` are told. In the database a location stays what it is, so that MLflow's
@@ -55,7 +56,7 @@ function azureLocation(uri: string, { workspace, experimentId }: Surroundings, {
     const isProxied = splitUri(uri).scheme === 'mlflow-artifacts';
     return isProxied ? `azureml://artifacts/${localName(path)}` : uri;
   }
-  const host = origin().replace(/^https?:\/\//, '');
+  const host = originOf(workspace, origin()).replace(/^https?:\/\//, '');
   const below = owned.path === '' ? '' : `/${owned.path}`;
   return `azureml://${host}/mlflow/v2.0${workspaceScope(workspace)}/experiments/${experimentId}/runs/${owned.ownerId}/artifacts${below}`;
 }

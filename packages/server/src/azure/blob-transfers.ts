@@ -9,6 +9,7 @@ import { wholeBody, type UploadBody } from '../artifacts/upload-body.ts';
 import { holderOf, type ArtifactHolder, type HolderRoom } from './artifact-holders.ts';
 import type { BlobCapabilities, BlobCapability, BlobPermission } from './blob-capability.ts';
 import type { BlockStaging } from './block-staging.ts';
+import { requireOwnHost } from './own-host.ts';
 
 /**
  * The bytes behind signed URLs, by the rules of Azure's blobs as far as its clients rely on them. A file that is there is
@@ -26,6 +27,7 @@ export interface BlobRequest {
   readonly workspaceGuid: string;
   readonly path: string;
   readonly query: URLSearchParams;
+  readonly host: string | undefined;
   /** Told who calls, as soon as that is known. */
   readonly admitted: (caller: Caller) => void;
 }
@@ -42,7 +44,7 @@ export interface BlobRoom extends HolderRoom {
 export function createBlobTransfers(room: BlobRoom): BlobTransfers {
   /** The signature first: to whoever has none, nothing is said about what there is. */
   async function admit(
-    { workspaceGuid, path, query, admitted }: BlobRequest,
+    { workspaceGuid, path, query, host, admitted }: BlobRequest,
     permission: BlobPermission,
     actions: Actions,
   ): Promise<{ caller: Caller; capability: BlobCapability }> {
@@ -51,6 +53,7 @@ export function createBlobTransfers(room: BlobRoom): BlobTransfers {
     const principal = await room.revival.revive(capability.actingFor);
     const caller = { principal, workspace: await room.findWorkspace(workspaceGuid) };
     admitted(caller);
+    requireOwnHost(host, caller.workspace);
     room.decider.decide(caller, actions, 'workspace');
     return { caller, capability };
   }

@@ -6,6 +6,7 @@ import { filePath, joinPaths } from '../artifact-store/artifact-path.ts';
 import { holderOf, holderOfRun, type ArtifactHolder, type HolderRoom } from './artifact-holders.ts';
 import { pageOfFiles } from './artifact-walk.ts';
 import type { BlobCapabilities, BlobPermission } from './blob-capability.ts';
+import { originOf } from './own-host.ts';
 
 /**
  * The run history and artifact services. They carry no bytes: they tell which artifacts there are, and hand out signed URLs
@@ -25,7 +26,7 @@ export function runHistoryHandlers(room: RunHistoryRoom): Handlers<typeof runHis
     const place = { workspaceGuid: caller.workspace.guid, path: [origin, container, filePath(path)].join('/') };
     const query = room.capabilities.sign(place, permission, actingFor(caller.principal));
     const encoded = place.path.split('/').map(encodeURIComponent).join('/');
-    const contentUri = `${room.origin()}${blobTransfers.path}/${place.workspaceGuid}/${encoded}?${query}`;
+    const contentUri = `${originOf(caller.workspace, room.origin())}${blobTransfers.path}/${place.workspaceGuid}/${encoded}?${query}`;
     return { contentUri, origin, container, path };
   }
 
@@ -55,7 +56,7 @@ export function runHistoryHandlers(room: RunHistoryRoom): Handlers<typeof runHis
     const value = paths.map((path) => ({ artifactId: `${origin}/${container}/${path}`, origin, container, path }));
     if (next === undefined) return { value };
     const query = new URLSearchParams({ continuationToken: next }).toString();
-    return { value, continuationToken: next, nextLink: `${room.origin()}${link}?${query}` };
+    return { value, continuationToken: next, nextLink: `${link}?${query}` };
   }
 
   async function found(holder: ArtifactHolder, path: string): Promise<number> {
@@ -79,7 +80,7 @@ export function runHistoryHandlers(room: RunHistoryRoom): Handlers<typeof runHis
     },
     async listRunArtifacts({ experiment, run_id, continuation_token }, { workspace }) {
       const own = `/experiments/${encodeURIComponent(experiment)}/runs/${encodeURIComponent(run_id)}/artifacts`;
-      const link = `/history/v1.0${workspaceScope(workspace)}${own}`;
+      const link = `${originOf(workspace, room.origin())}/history/v1.0${workspaceScope(workspace)}${own}`;
       return await list(await holderOfRun(room, workspace, run_id), link, continuation_token);
     },
     async getRunArtifactContent({ run_id, path }, caller) {
@@ -93,7 +94,7 @@ export function runHistoryHandlers(room: RunHistoryRoom): Handlers<typeof runHis
     },
     async listContainerArtifacts({ origin, container, continuation_token }, { workspace }) {
       const own = `/artifacts/${encodeURIComponent(origin)}/${encodeURIComponent(container)}`;
-      const link = `/artifact/v2.0${workspaceScope(workspace)}${own}`;
+      const link = `${originOf(workspace, room.origin())}/artifact/v2.0${workspaceScope(workspace)}${own}`;
       return await list(await holderOf(room, workspace, { origin, container }), link, continuation_token);
     },
     async getContainerArtifactContent({ origin, container, path }, caller) {

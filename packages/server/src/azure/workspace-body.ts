@@ -1,6 +1,6 @@
 import { workspaceScope, type WorkspacePlace } from '../access/scope.ts';
-import { isLoopback } from '../settings/loopback.ts';
-import type { WorkspaceRow } from '../workspaces/workspace-store.ts';
+import { workspaceRef, type WorkspaceRow } from '../workspaces/workspace-store.ts';
+import { originOf } from './own-host.ts';
 
 /** Workspaces and registries as Azure's clients see them. */
 export interface Surroundings {
@@ -28,14 +28,8 @@ export function trackingUri(row: WorkspaceRow, origin: string): string {
   return `azureml://${hostOf(row, origin)}/mlflow/v1.0${workspaceScope(placeOf(row))}`;
 }
 
-/** *Azure: with a private link the host carries the workspace's id.* */
 function hostOf(row: WorkspaceRow, origin: string): string {
-  const host = origin.replace(/^https?:\/\//, '');
-  if (row.private_link !== 1) return host;
-  // Nothing lies below an address; the machine's own has a name.
-  const { hostname, port } = new URL(origin);
-  const named = isLoopback(hostname.replace(/^\[|\]$/g, '')) ? `localhost${port && `:${port}`}` : host;
-  return `${row.guid}.workspace.${row.region}.api.${named}`;
+  return originOf(workspaceRef(row), origin).replace(/^https?:\/\//, '');
 }
 
 export function workspaceBody(row: WorkspaceRow, { origin, tenantId }: Surroundings) {

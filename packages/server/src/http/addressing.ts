@@ -1,6 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { MlflowError } from '@lazuli/contract';
-import type { WorkspaceRef } from '../access/caller.ts';
 
 /**
  * Azure's form of an address, in front of what is asked for:
@@ -54,14 +52,4 @@ function readAddress([, , , subscriptionId = '', resourceGroup = '', name = '']:
     // Percent signs that stand for nothing name no workspace; the router says so.
     return undefined;
   }
-}
-
-/** *Azure: a workspace behind a private link is reached under a host that begins with its id, and under no other.* */
-export function requireOwnHost(host: string | undefined, { guid, name }: Pick<WorkspaceRef, 'guid' | 'name'>): void {
-  if (host?.toLowerCase().startsWith(`${guid}.workspace.`) === true) return;
-  throw new MlflowError(
-    'PERMISSION_DENIED',
-    `The workspace '${name}' is behind a private link and is not reached under this host; fetch its MLflow tracking URI ` +
-      `and use that: \`lazuli workspace show\`, or its property mlFlowTrackingUri in Azure Resource Manager.`,
-  );
 }

@@ -3,7 +3,8 @@ import { MlflowError } from '@lazuli/contract';
 import type { Authenticator } from '../access/authenticate.ts';
 import type { Caller, Principal, WorkspaceRef } from '../access/caller.ts';
 import type { Actions, Decider, DecisionScope } from '../access/decide.ts';
-import { requireOwnHost, type Address } from './addressing.ts';
+import { requireOwnHost } from '../azure/own-host.ts';
+import type { Address } from './addressing.ts';
 
 /**
  * From a request to a permitted caller, before its body is read: which workspace it addresses, who sends it, and whether
@@ -73,7 +74,7 @@ export function createAdmission({ authenticator, workspaces, decider, catchUp }:
       const found = workspaces.at(address);
       const checked = (workspace: WorkspaceRef): WorkspaceRef => {
         const ours = visible(workspace, principal);
-        if (ours.privateLink) requireOwnHost(headers.host, ours);
+        requireOwnHost(headers.host, ours);
         return ours;
       };
       return found instanceof Promise ? found.then(checked) : checked(found);

@@ -148,6 +148,12 @@ export async function createApp(parts: AppParts): Promise<App> {
   });
   const paths = methodsByPath();
 
+  const azureRoutes = (staticPrefix: string) => async (api: FastifyInstance) => {
+    await api.register(armRoutes, { ...parts, staticPrefix, admission, bodies });
+    await api.register(authorityRoutes, { authority: parts.authority, bodies });
+    await api.register((blobs) => blobRoutes(blobs, parts.blobs));
+  };
+
   await app.register(
     async (prefixed) => {
       await prefixed.register(async (api) => {
@@ -161,9 +167,7 @@ export async function createApp(parts: AppParts): Promise<App> {
         transfers: parts.transfers,
         authorize: async (request, actions) => admission.admit(request, actions as [string, ...string[]], 'workspace'),
       });
-      await prefixed.register(armRoutes, { ...parts, admission, bodies });
-      await prefixed.register(authorityRoutes, { authority: parts.authority, bodies });
-      await prefixed.register((api) => blobRoutes(api, parts.blobs));
+      await prefixed.register(azureRoutes(parts.staticPrefix));
       await prefixed.register(probeRoutes, { ...parts, admission });
       prefixed.get('/', async (_request, reply) => {
         const { html, headers } = parts.welcomePage();
@@ -172,6 +176,8 @@ export async function createApp(parts: AppParts): Promise<App> {
     },
     { prefix: parts.staticPrefix },
   );
+  // *Azure's clients take hosts for addresses, and ask for their own paths there*; a path before them they would drop.
+  if (parts.staticPrefix !== '') await app.register(azureRoutes(''));
   const hotLane = createHotLane({
     ...parts,
     endpoints: hotEndpoints(parts),

@@ -68,7 +68,13 @@ function requestOf(request: FastifyRequest): BlobRequest {
   const { workspace, '*': path } = request.params as { readonly workspace: string; readonly '*': string };
   const { url = '' } = request.raw;
   const query = new URLSearchParams(url.slice(url.indexOf('?') + 1));
-  return { workspaceGuid: workspace, path, query, admitted: (caller) => (request.caller = caller) };
+  return {
+    workspaceGuid: workspace,
+    path,
+    query,
+    host: request.headers.host,
+    admitted: (caller) => (request.caller = caller),
+  };
 }
 
 /** *Azure's clients tell errors apart by `x-ms-error-code`.* */

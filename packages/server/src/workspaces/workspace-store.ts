@@ -16,6 +16,7 @@ export function workspaceRef(row: WorkspaceRow): WorkspaceRef {
     name: row.name,
     subscriptionId: row.subscription_id,
     resourceGroup: row.resource_group,
+    region: row.region,
     defaultArtifactRoot: row.default_artifact_root,
     privateLink: row.private_link === 1,
   };

@@ -179,6 +179,7 @@ function aWorkspace(workspaceId: number, guid: string): WorkspaceRef {
     guid,
     name: `workspace-${workspaceId}`,
     defaultArtifactRoot: null,
+    region: 'local',
     privateLink: false,
     ...place,
   };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { aRun, onEveryEngine, startServer } from '../server-fixture.ts';
-import { defaultScope, mlflowAt } from './azure-workspace.ts';
+import { contentUri, defaultScope, mlflowAt, runPath, storage, upload } from './azure-workspace.ts';
 
 const foreign = defaultScope.replace('workspaces/default', 'workspaces/nowhere');
 
@@ -104,6 +104,37 @@ describe("Azure's address", () => {
       `${mlflowAt(defaultScope)}/api/2.0/mlflow/experiments/get?experiment_id=0`,
     );
     expect(status).toBe(200);
+  });
+
+  test('is found, with all that Azure’s clients are led to, beside a static prefix', async () => {
+    await using server = await startServer({ 'static-prefix': '/ml', auth: 'entra' });
+    const metadata = await server.request('GET', '/metadata/endpoints?api-version=2022-09-01');
+    const { authentication, resourceManager } = metadata.json as {
+      authentication: { loginEndpoint: string };
+      resourceManager: string;
+    };
+    const at = (url: string, path: string): string => new URL(url + path).pathname + new URL(url + path).search;
+    const discovery = await server.request(
+      'GET',
+      at(authentication.loginEndpoint, '/common/v2.0/.well-known/openid-configuration'),
+    );
+    expect(discovery.status).toBe(200);
+    const { issuer, jwks_uri } = discovery.json as { issuer: string; jwks_uri: string };
+    expect((await server.request('GET', at(jwks_uri, ''))).status).toBe(200);
+    expect(issuer).toMatch(/^https?:/);
+    const subscriptions = await server.request('GET', at(resourceManager, '/subscriptions?api-version=2022-12-01'));
+    expect(subscriptions.json).toMatchObject({ error: { code: 'AuthenticationFailed' } });
+  });
+
+  test('leads to files beside a static prefix', async () => {
+    await using server = await startServer({ 'static-prefix': '/ml' });
+    const created = await server.request('POST', `${mlflowAt(defaultScope)}/api/2.0/mlflow/runs/create`, {
+      experiment_id: '0',
+    });
+    const { run_id } = (created.json as { run: { info: { run_id: string } } }).run.info;
+    await upload(server, runPath(run_id), 'a.txt', 'content');
+    const read = await contentUri(server, runPath(run_id), 'a.txt');
+    expect((await storage(server, 'GET', read)).text).toBe('content');
   });
 });
 

@@ -98,6 +98,52 @@ describe('HTTPS', () => {
     await expect(strange).rejects.toThrow(/altnames/);
   });
 
+  test('leads whoever is inside a private link nowhere but to the host of its workspace', async () => {
+    await using place = await aFolder();
+    await using server = await listening(place.path);
+    const [plain = '', secure = ''] = server.urls;
+    const { port } = new URL(secure);
+    const ca = authorityOf(server);
+    const scope = defaultScope.replace('workspaces/default', 'workspaces/linked');
+    const arm = createResourceManager({ url: plain });
+    const made = await arm('PUT', scope, { location: 'westeurope', properties: { publicNetworkAccess: 'Disabled' } });
+    const { workspaceId } = (made as { properties: Record<string, string> }).properties;
+    const own = `${workspaceId}.workspace.westeurope.api.localhost`;
+    /** By name: what is inside the link resolves that one alone. */
+    const inside = (method: string, url: string, body?: string): Promise<Answer> => {
+      const { host, pathname, search } = new URL(url);
+      return ask(
+        `https://127.0.0.1:${port}${pathname}${search}`,
+        { ca, method, servername: host.replace(/:\d+$/, ''), headers: { host, 'content-type': 'application/json' } },
+        body,
+      );
+    };
+    const at = (path: string): string => `https://${own}:${port}${path}`;
+    const created = await inside(
+      'POST',
+      at(`${mlflowAt(scope)}/api/2.0/mlflow/runs/create`),
+      '{"experiment_id":"0","start_time":1}',
+    );
+    const { info } = (JSON.parse(created.text) as { run: { info: { run_id: string; artifact_uri: string } } }).run;
+    expect(info.artifact_uri).toBe(
+      `azureml://${own}:${port}/mlflow/v2.0${scope}/experiments/0/runs/${info.run_id}/artifacts`,
+    );
+    const artifacts = at(`/history/v1.0${scope}/experiments/0/runs/${info.run_id}/artifacts`);
+    const reserved = await inside('POST', `${artifacts}/batch/metadata`, '{"paths":[{"path":"a.txt"}]}');
+    const { contentUri: writing } = (
+      JSON.parse(reserved.text) as { artifactContentInformation: Record<string, { contentUri: string }> }
+    ).artifactContentInformation['a.txt'] as { contentUri: string };
+    expect(new URL(writing).host).toBe(`${own}:${port}`);
+    expect((await inside('PUT', writing, 'content')).status).toBe(201);
+    const content = await inside('GET', `${artifacts}/contentinfo?path=a.txt`);
+    const { contentUri: reading } = JSON.parse(content.text) as { contentUri: string };
+    expect(new URL(reading).host).toBe(`${own}:${port}`);
+    expect((await inside('GET', reading)).text).toBe('content');
+    const regional = await ask(reading.replace(new URL(reading).host, `127.0.0.1:${port}`), { ca });
+    expect([regional.status, regional.headers['x-ms-error-code']]).toEqual([403, 'AuthenticationFailed']);
+    expect(regional.text).toMatch(/behind a private link/);
+  });
+
   test('keeps its authority over a restart', async () => {
     await using place = await aFolder();
     let first: string | undefined;
