@@ -72,19 +72,21 @@ const readVersions = ['models/read', 'models/versions/read'] as const;
 
 export const transfers = {
   downloadArtifact: {
-    summary: "Download a file below the workspace's artifact root; takes Range, If-None-Match and If-Range.",
+    summary:
+      "Download a file below the workspace's artifact root; takes Range, If-None-Match, If-Range and Want-Repr-Digest.",
     method: 'GET',
     path: '/2.0/mlflow-artifacts/artifacts/{*artifact_path}',
     actions: readRuns,
   },
   uploadArtifact: {
-    summary: "Upload a file below the workspace's artifact root; the body is the file.",
+    summary:
+      "Upload a file below the workspace's artifact root; the body is the file; takes Repr-Digest and Want-Repr-Digest.",
     method: 'PUT',
     path: '/2.0/mlflow-artifacts/artifacts/{*artifact_path}',
     actions: writeRuns,
   },
   downloadRunFile: {
-    summary: "Download a file of a run's artifacts; takes Range, If-None-Match and If-Range.",
+    summary: "Download a file of a run's artifacts; takes Range, If-None-Match, If-Range and Want-Repr-Digest.",
     method: 'GET',
     path: '/get-artifact',
     prefixes: [''],
@@ -92,7 +94,7 @@ export const transfers = {
     actions: readRuns,
   },
   uploadRunFile: {
-    summary: 'Upload a file of at most 10 MB to the artifacts of a run; the body is the file.',
+    summary: 'Upload a file of at most 10 MB to the artifacts of a run; the body is the file; takes Repr-Digest.',
     method: 'POST',
     path: '/2.0/mlflow/upload-artifact',
     prefixes: ['/ajax-api'],
@@ -100,7 +102,8 @@ export const transfers = {
     actions: writeRuns,
   },
   downloadModelFile: {
-    summary: 'Download a file of a logged model, `artifact_file_path`; takes Range, If-None-Match and If-Range.',
+    summary:
+      'Download a file of a logged model, `artifact_file_path`; takes Range, If-None-Match, If-Range and Want-Repr-Digest.',
     method: 'GET',
     path: '/2.0/mlflow/logged-models/{model_id}/artifacts/files',
     prefixes: ['/ajax-api'],
@@ -108,7 +111,8 @@ export const transfers = {
     actions: readRuns,
   },
   downloadVersionFile: {
-    summary: 'Download a file of a version of a registered model; takes Range, If-None-Match and If-Range.',
+    summary:
+      'Download a file of a version of a registered model; takes Range, If-None-Match, If-Range and Want-Repr-Digest.',
     method: 'GET',
     path: '/model-versions/get-artifact',
     prefixes: [''],

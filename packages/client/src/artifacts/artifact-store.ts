@@ -27,6 +27,12 @@ export interface TransferOptions extends CallOptions {
   /** Files, or parts of one, that travel at once; default 4. */
   readonly parallel?: number;
   readonly onProgress?: (progress: TransferProgress) => void;
+  /**
+   * Whether files are held against digests. Uploads are, by default, where the server takes digests. Downloads are
+   * where the store tells one by itself; with `true` the server is asked for one, which it reads the file for, and a
+   * file of which it tells none is refused. `false` checks nothing.
+   */
+  readonly verify?: boolean;
 }
 
 export interface OpenedArtifact {
@@ -49,7 +55,12 @@ export interface ArtifactStore {
   upload(uploads: readonly Upload[], options?: TransferOptions): Promise<void>;
   open(
     path: string,
-    options?: CallOptions & { readonly offset?: number; readonly etag?: string },
+    options?: CallOptions & {
+      readonly offset?: number;
+      readonly etag?: string;
+      /** Asks for the digest of the whole file. */
+      readonly digest?: 'wanted';
+    },
   ): Promise<OpenedArtifact>;
 }
 

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { digestOf } from '../node/files.ts';
 import { parseTrackingUri, type AzureMlTrackingUri } from '../tracking-uri.ts';
 import { createTransport } from '../transport.ts';
 import type { ArtifactStore, TransferProgress } from './artifact-store.ts';
@@ -14,6 +16,8 @@ function azure(uri: string, options: { overwrite?: 'refused'; pageSize?: number;
   const blobs = new Map<string, Uint8Array>();
   const blocks = new Map<string, Uint8Array>();
   const requests: string[] = [];
+  /** As named, and as it is. */
+  const md5s: [string, string][] = [];
   const address = (path: string): string =>
     `https://store.test/a.blob.core.windows.net/c/${encodeURIComponent(path)}?sv=1&sig=x`;
   const fetch: typeof globalThis.fetch = async (input, { method = 'GET', headers, body } = {}) => {
@@ -52,6 +56,14 @@ function azure(uri: string, options: { overwrite?: 'refused'; pageSize?: number;
     expect(given.has('authorization')).toBe(false);
     const path = decodeURIComponent(url.pathname.split('/').at(-1) ?? '');
     if (method === 'PUT') {
+      const md5 = given.get('content-md5');
+      if (md5 !== null)
+        md5s.push([
+          md5,
+          createHash('md5')
+            .update(await bytes())
+            .digest('base64'),
+        ]);
       const comp = url.searchParams.get('comp');
       if (comp === 'block') blocks.set(url.searchParams.get('blockid') ?? '', await bytes());
       else if (blobs.has(path))
@@ -78,7 +90,12 @@ function azure(uri: string, options: { overwrite?: 'refused'; pageSize?: number;
     });
   };
   const transport = createTransport({ url: workspace.url, token: 'token', fetch, retries: { maxRetries: 0 } });
-  return { store: storeFor(uri, workspace, transport, { minimumSize: 1, partSize: 1 }), blobs, requests };
+  return {
+    store: storeFor(uri, workspace, transport, { minimumSize: 1, partSize: 1, digestOf }),
+    blobs,
+    requests,
+    md5s,
+  };
 }
 
 async function read(store: ArtifactStore, path: string, offset = 0): Promise<Uint8Array> {
@@ -106,7 +123,7 @@ test('paths are reserved fifty at a time', async () => {
 });
 
 test('64 MiB go at once, one byte more in blocks of 4 MiB, and downloads in ranges', async () => {
-  const { store, blobs, requests } = azure(ofRun);
+  const { store, blobs, requests, md5s } = azure(ofRun);
   const edge = 64 * 1024 ** 2;
   const progress: TransferProgress[] = [];
   await store.upload([{ path: 'edge', content: new Blob([new Uint8Array(edge)]) }]);
@@ -118,6 +135,8 @@ test('64 MiB go at once, one byte more in blocks of 4 MiB, and downloads in rang
   expect(requests.filter((request) => request.endsWith(' blocklist'))).toHaveLength(1);
   expect(Buffer.compare(blobs.get('large') ?? new Uint8Array(), large)).toBe(0);
   expect(progress.at(-1)).toEqual({ path: 'large', bytes: edge + 1, total: edge + 1 });
+  expect(md5s, 'each piece goes with its MD5').toHaveLength(1 + 17);
+  for (const [named, found] of md5s) expect(named).toBe(found);
 
   requests.length = 0;
   expect(Buffer.compare(await read(store, 'large'), large)).toBe(0);

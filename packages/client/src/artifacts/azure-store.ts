@@ -11,6 +11,7 @@ import {
   type ArtifactStore,
   type TransferOptions,
 } from './artifact-store.ts';
+import { md5Header, type DigestOf } from './content-digest.ts';
 
 /**
  * Files of an Azure ML workspace. The run history service (for a run) or the artifact service (for what was uploaded by
@@ -38,7 +39,12 @@ interface Listed {
   readonly nextLink?: string | null;
 }
 
-export function azureStore(transport: Transport, workspace: AzureMlTrackingUri, uri: string): ArtifactStore {
+export function azureStore(
+  transport: Transport,
+  workspace: AzureMlTrackingUri,
+  uri: string,
+  digestOf?: DigestOf,
+): ArtifactStore {
   const { service, folder: root } = placeOf(workspace, uri);
   const inRoot = (path: string): string => joinPath(root, checkArtifactPath(path));
   const json = async <T>(
@@ -86,7 +92,8 @@ export function azureStore(transport: Transport, workspace: AzureMlTrackingUri, 
       return [...entries.values()];
     },
     async upload(uploads, options = {}) {
-      const { signal, parallel = 4, onProgress } = options;
+      const { signal, parallel = 4, onProgress, verify = true } = options;
+      const md5Of = (content: Blob) => md5Header(content, verify ? digestOf : undefined);
       for (let start = 0; start < uploads.length; start += pathsInOneRequest) {
         const batch = uploads.slice(start, start + pathsInOneRequest);
         const addresses = await addressesOf(
@@ -94,7 +101,7 @@ export function azureStore(transport: Transport, workspace: AzureMlTrackingUri, 
           signal === undefined ? {} : { signal },
         );
         await inParallel(batch, parallel, async ({ path, content }) => {
-          await putBlob(transport, addresses.get(inRoot(path)) ?? '', content, options, (bytes) =>
+          await putBlob(transport, addresses.get(inRoot(path)) ?? '', content, options, md5Of, (bytes) =>
             onProgress?.({ path, bytes, total: content.size }),
           );
         });
@@ -153,6 +160,7 @@ async function putBlob(
   url: string,
   content: Blob,
   { signal, parallel = 4 }: TransferOptions,
+  md5Of: (content: Blob) => Promise<Record<string, string>>,
   onProgress: (bytes: number) => void,
 ): Promise<void> {
   const common = { signed: 'by URL', ...(signal === undefined ? {} : { signal }) } as const;
@@ -162,7 +170,12 @@ async function putBlob(
     const response = await transport.exchange('PUT', url, {
       ...common,
       body: content.size === 0 ? new Uint8Array() : content,
-      headers: { ...asNew, 'x-ms-blob-type': 'BlockBlob', 'content-type': 'application/octet-stream' },
+      headers: {
+        ...asNew,
+        ...(await md5Of(content)),
+        'x-ms-blob-type': 'BlockBlob',
+        'content-type': 'application/octet-stream',
+      },
       accept: [409],
     });
     await confirm(response);
@@ -178,7 +191,7 @@ async function putBlob(
     const body = content.slice(start, start + blockSize);
     const response = await transport.exchange('PUT', withQuery(url, { comp: 'block', blockid: id }), {
       ...common,
-      headers,
+      headers: { ...headers, ...(await md5Of(body)) },
       body,
     });
     await response.body?.cancel();

@@ -5,6 +5,17 @@ export interface ContentDigest {
   readonly value: string;
 }
 
+/** Hashes content piece by piece; gives Base64. */
+export type DigestOf = (content: Blob, algorithm: ContentDigest['algorithm']) => Promise<string>;
+
+/** *RFC 9530: the answer then tells the digest of the whole file, if the server can.* */
+export const wantDigest = { 'want-repr-digest': 'sha-256=10' } as const;
+
+/** *S3 and Azure refuse content of another MD5, also behind signed addresses, whose signature says nothing of it.* */
+export async function md5Header(content: Blob, digestOf: DigestOf | undefined): Promise<Record<string, string>> {
+  return digestOf === undefined ? {} : { 'content-md5': await digestOf(content, 'md5') };
+}
+
 /**
  * The best digest among the headers of a download. An ETag is none: stores with keys of their own, and those that put
  * parts together, give one that only looks like an MD5.

@@ -1,23 +1,40 @@
+import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { digestOf } from '../node/files.ts';
 import { createTransport } from '../transport.ts';
 import type { TransferProgress } from './artifact-store.ts';
+import type { DigestOf } from './content-digest.ts';
 import { proxiedStore } from './proxied-store.ts';
 
 type Request = { readonly call: string; readonly body: unknown; readonly headers: Headers };
 
 /** A proxy that answers as it is told, and remembers what was asked of it. */
-function proxy(answer: (call: string) => Response | undefined) {
+function proxy(answer: (call: string, text: string) => Response | undefined, hashed: number[] = []) {
   const requests: Request[] = [];
   const fetch: typeof globalThis.fetch = async (input, { method = 'GET', headers, body } = {}) => {
     const url = new URL(new Request(input).url);
     const call = `${method} ${url.host === 'server.test' ? url.pathname.replace('/api/2.0/mlflow-artifacts', '') : url.href}`;
     const text = await new Response(body).text();
     requests.push({ call, body: text.startsWith('{') ? JSON.parse(text) : text, headers: new Headers(headers) });
-    return answer(call) ?? Response.json({});
+    return answer(call, text) ?? Response.json({});
   };
   const transport = createTransport({ url: 'http://server.test', token: 't', fetch, retries: { maxRetries: 0 } });
-  return { store: proxiedStore(transport, '0/run/artifacts', { minimumSize: 10, partSize: 4 }), requests };
+  const counting: DigestOf = (content, algorithm) => {
+    hashed.push(content.size);
+    return digestOf(content, algorithm);
+  };
+  const settings = { minimumSize: 10, partSize: 4, digestOf: counting };
+  return {
+    store: proxiedStore(transport, '0/run/artifacts', settings),
+    storeOfWhole: proxiedStore(transport, '0/run/artifacts', { ...settings, minimumSize: Infinity }),
+    requests,
+  };
 }
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64');
+/** A server that takes digests. */
+const tells = (_call: string, text: string): Response =>
+  new Response('', { headers: { 'repr-digest': `sha-256=:${sha256(text)}:` } });
 
 const credentials = [1, 2, 3].map((part_number) => ({
   part_number,
@@ -85,4 +102,60 @@ test('an upload that fails takes its parts away', async () => {
 test('a refusal other than of parts is a refusal', async () => {
   const { store } = proxy(() => new Response('no', { status: 403 }));
   await expect(store.upload([{ path: 'a', content: new Blob(['0123456789']) }])).rejects.toMatchObject({ status: 403 });
+});
+
+test('what a server is to store it is told beforehand, where it takes digests or that costs next to nothing', async () => {
+  const hashed: number[] = [];
+  const { storeOfWhole: store, requests } = proxy(tells, hashed);
+  const large = 'x'.repeat(2 * 1024 ** 2);
+  for (const [path, content] of [
+    ['first', large],
+    ['second', large],
+    ['third', 'small'],
+  ] as const) {
+    await store.upload([{ path, content: new Blob([content]) }]);
+  }
+  expect(requests.map(({ headers }) => headers.get('repr-digest'))).toEqual([
+    null,
+    `sha-256=:${sha256(large)}:`,
+    `sha-256=:${sha256('small')}:`,
+  ]);
+  expect(requests.map(({ headers }) => headers.get('want-repr-digest'))).toEqual(Array(3).fill('sha-256=10'));
+  expect(hashed).toEqual([large.length, large.length, 5]);
+});
+
+test('nothing is hashed for a server that takes no digests, nor where the caller does not want it', async () => {
+  const hashed: number[] = [];
+  const { storeOfWhole: store, requests } = proxy(() => undefined, hashed);
+  const large = new Blob(['x'.repeat(2 * 1024 ** 2)]);
+  await store.upload([{ path: 'first', content: large }]);
+  await store.upload([{ path: 'second', content: new Blob(['small']) }]);
+  expect(hashed).toEqual([]);
+  expect(requests[1]?.headers.has('want-repr-digest')).toBe(false);
+
+  const other = proxy(tells, hashed);
+  await other.storeOfWhole.upload([{ path: 'unchecked', content: new Blob(['small']) }], { verify: false });
+  expect(hashed).toEqual([]);
+  expect(other.requests[0]?.headers.has('repr-digest')).toBe(false);
+});
+
+test('a server that has stored something else is an error that names both digests', async () => {
+  const { storeOfWhole: store } = proxy((call) => tells(call, 'damaged'));
+  const upload = store.upload([{ path: 'd/model.bin', content: new Blob(['x'.repeat(2 * 1024 ** 2)]) }]);
+  await expect(upload).rejects.toMatchObject({
+    errorCode: 'INTERNAL_ERROR',
+    message: expect.stringMatching(/'d\/model\.bin' arrived damaged.* is [\w+/]{43}=.* stored [\w+/]{43}=/) as unknown,
+  });
+});
+
+test('each part goes with its MD5, which stores hold it against', async () => {
+  const { store, requests } = proxy(parted);
+  await store.upload([{ path: 'd/m', content: new Blob(['0123456789']) }]);
+  await store.upload([{ path: 'd/m', content: new Blob(['0123456789']) }], { verify: false });
+  const parts = requests.filter(({ call }) => call.startsWith('PUT'));
+  const md5 = (text: unknown): string => createHash('md5').update(String(text)).digest('base64');
+  expect(parts.map(({ headers }) => headers.get('content-md5'))).toEqual([
+    ...parts.slice(0, 3).map(({ body }) => md5(body)),
+    ...[null, null, null],
+  ]);
 });

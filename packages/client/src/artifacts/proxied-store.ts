@@ -1,5 +1,6 @@
 import { MlflowError, type FileInfo } from '@lazuli/contract';
 import type { Transport } from '../transport.ts';
+import { digestIn, md5Header, wantDigest, type DigestOf } from './content-digest.ts';
 import {
   checkArtifactPath,
   encodePath,
@@ -16,31 +17,62 @@ import {
  * server hands out signed URLs for them (*MLflow: `mlflow-artifacts/mpu`; 501 where its store has no such thing*), and
  * through the proxy otherwise.
  */
-export interface MultipartSettings {
+export interface TransferSettings {
   /** Files of this many bytes and more go in parts; *MLflow: MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE, 500 MiB*. */
   readonly minimumSize: number;
   /** Bytes of a part; *MLflow: MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE, 10 MiB*. */
   readonly partSize: number;
+  /** Where the runtime can hash content without holding it. */
+  readonly digestOf?: DigestOf;
 }
 
 const api = '/api/2.0/mlflow-artifacts';
 /** S3 takes no more parts than these. */
 const mostParts = 10_000;
 
-export function proxiedStore(transport: Transport, root: string, multipart: MultipartSettings): ArtifactStore {
+/**
+ * Whether a server takes digests, once an answer has told. What it is told beforehand it refuses to store where it comes
+ * otherwise; a server that does nothing with a digest is not worth reading a large file twice for.
+ */
+const takesDigests = new WeakMap<Transport, boolean>();
+const cheaplyHashed = 1024 ** 2;
+
+export function proxiedStore(transport: Transport, root: string, settings: TransferSettings): ArtifactStore {
   const placeOf = (path: string): string => encodePath(joinPath(root, path));
 
   async function uploadOne({ path, content }: Upload, options: TransferOptions): Promise<void> {
     checkArtifactPath(path);
-    const isLarge = content.size >= multipart.minimumSize;
-    if (!isLarge || !(await uploadInParts(transport, placeOf(path), { path, content }, multipart, options))) {
-      await transport.exchange('PUT', `${transport.url}${api}/artifacts/${placeOf(path)}`, {
-        body: content,
-        headers: { 'content-type': content.type || 'application/octet-stream' },
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
-      });
+    const isLarge = content.size >= settings.minimumSize;
+    if (!isLarge || !(await uploadInParts(transport, placeOf(path), { path, content }, settings, options))) {
+      await uploadWhole({ path, content }, options);
     }
     options.onProgress?.({ path, bytes: content.size, total: content.size });
+  }
+
+  async function uploadWhole({ path, content }: Upload, { signal, verify = true }: TransferOptions): Promise<void> {
+    const digestOf = verify && takesDigests.get(transport) !== false ? settings.digestOf : undefined;
+    const isCheap = takesDigests.get(transport) === true || content.size <= cheaplyHashed;
+    const named = isCheap ? await digestOf?.(content, 'sha256') : undefined;
+    const response = await transport.exchange('PUT', `${transport.url}${api}/artifacts/${placeOf(path)}`, {
+      body: content,
+      headers: {
+        'content-type': content.type || 'application/octet-stream',
+        ...(digestOf === undefined ? {} : wantDigest),
+        ...(named === undefined ? {} : { 'repr-digest': `sha-256=:${named}:` }),
+      },
+      ...(signal === undefined ? {} : { signal }),
+    });
+    await response.body?.cancel();
+    if (digestOf === undefined) return;
+    const stored = digestIn(response);
+    takesDigests.set(transport, stored !== undefined);
+    if (stored === undefined || stored.algorithm !== 'sha256') return;
+    const sent = named ?? (await digestOf(content, 'sha256'));
+    if (sent === stored.value) return;
+    throw new MlflowError(
+      'INTERNAL_ERROR',
+      `'${path}' arrived damaged, or was written to while it was sent: its sha256 is ${sent}, the server has stored ${stored.value}. Log it again.`,
+    );
   }
 
   return {
@@ -57,11 +89,12 @@ export function proxiedStore(transport: Transport, root: string, multipart: Mult
     },
     upload: (uploads, options = {}) =>
       inParallel(uploads, options.parallel ?? 4, (upload) => uploadOne(upload, options)),
-    async open(path, { offset = 0, etag, signal } = {}) {
+    async open(path, { offset = 0, etag, digest, signal } = {}) {
       checkArtifactPath(path);
       const response = await transport.exchange('GET', `${transport.url}${api}/artifacts/${placeOf(path)}`, {
         headers: {
           'accept-encoding': 'identity',
+          ...(digest === undefined ? {} : wantDigest),
           ...(offset === 0 ? {} : { range: `bytes=${offset}-` }),
           ...(offset === 0 || etag === undefined ? {} : { 'if-range': etag }),
         },
@@ -83,8 +116,8 @@ async function uploadInParts(
   transport: Transport,
   place: string,
   { path, content }: Upload,
-  { partSize }: MultipartSettings,
-  { signal, parallel = 4, onProgress }: TransferOptions,
+  { partSize, digestOf }: TransferSettings,
+  { signal, parallel = 4, onProgress, verify = true }: TransferOptions,
 ): Promise<boolean> {
   const size = Math.max(partSize, Math.ceil(content.size / mostParts));
   const slash = place.lastIndexOf('/');
@@ -114,7 +147,7 @@ async function uploadInParts(
       const part = content.slice((part_number - 1) * size, part_number * size);
       const response = await transport.exchange('PUT', url, {
         body: part,
-        headers,
+        headers: { ...headers, ...(await md5Header(part, verify ? digestOf : undefined)) },
         signed: 'by URL',
         ...(signal === undefined ? {} : { signal }),
       });

@@ -3,24 +3,24 @@ import type { TrackingUri } from '../tracking-uri.ts';
 import type { Transport } from '../transport.ts';
 import type { ArtifactStore } from './artifact-store.ts';
 import { azureStore } from './azure-store.ts';
-import { proxiedStore, type MultipartSettings } from './proxied-store.ts';
+import { proxiedStore, type TransferSettings } from './proxied-store.ts';
 
 /** The store that an artifact URI names, as the server of `tracking` gives access to it. */
 export function storeFor(
   uri: string,
   tracking: TrackingUri,
   transport: Transport,
-  multipart: MultipartSettings,
+  settings: TransferSettings,
   localStore?: (uri: string) => ArtifactStore,
 ): ArtifactStore {
   if (/^azureml:/i.test(uri)) {
-    if (tracking.kind === 'azureml') return azureStore(transport, tracking, uri);
+    if (tracking.kind === 'azureml') return azureStore(transport, tracking, uri, settings.digestOf);
     throw invalidParameter(
       `The artifacts at '${uri}' belong to an Azure ML workspace; set its tracking URI to reach them.`,
     );
   }
   const path = proxiedPath(uri, transport.url);
-  if (path !== undefined) return proxiedStore(transport, path, multipart);
+  if (path !== undefined) return proxiedStore(transport, path, settings);
   if (isLocal(uri)) {
     if (localStore !== undefined) return localStore(uri);
     throw invalidParameter(`The artifacts at '${uri}' are files, and there are none here.`);

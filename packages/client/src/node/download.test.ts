@@ -32,7 +32,7 @@ interface Served {
 }
 
 /** A proxy with one file, which gives ranges of the version that it has. */
-async function served(given: Partial<Served> = {}) {
+async function served({ asked, ...given }: Partial<Served> & { readonly asked?: unknown[] } = {}) {
   const state: Served = { haltAt: Infinity, etag: '"v1"', content, headers: {}, ...given };
   const ranges: (string | undefined)[] = [];
   const server = http.createServer((request, response) => {
@@ -42,6 +42,7 @@ async function served(given: Partial<Served> = {}) {
       return;
     }
     ranges.push(range);
+    asked?.push(request.headers['want-repr-digest']);
     const start = range === undefined || known !== state.etag ? 0 : Number(/\d+/.exec(range)?.[0]);
     const size = state.content.length;
     if (start >= size) {
@@ -208,4 +209,24 @@ test('a file that is not there leaves nothing', async () => {
   const file = await served({ content: Buffer.alloc(0) });
   await expect(file.fetchFile()).rejects.toMatchObject({ status: 416 });
   expect(await readdir(folder)).toEqual([]);
+});
+
+test('a download that is to be verified asks for the digest, and is refused where there is none', async () => {
+  const asked: unknown[] = [];
+  const digest = `sha-256=:${createHash('sha256').update(content).digest('base64')}:`;
+  const file = await served({ headers: { 'repr-digest': digest }, asked });
+  await file.fetchFile();
+  await file.fetchFile({ verify: true });
+  expect(asked).toEqual([undefined, 'sha-256=10']);
+  await rm(join(folder, 'a.bin'));
+  file.state.headers = {};
+  await expect(file.fetchFile({ verify: true })).rejects.toThrow(
+    "'a.bin' cannot be verified: the server tells no digest",
+  );
+  expect(asked, 'asking again would not help').toHaveLength(3);
+  expect(await readdir(folder)).toEqual([]);
+  file.state.headers = { 'repr-digest': `sha-256=:${'A'.repeat(43)}=:` };
+  await expect(file.fetchFile({ verify: true })).rejects.toThrow('came damaged');
+  await file.fetchFile({ verify: false });
+  expect((await downloaded()).equals(content)).toBe(true);
 });

@@ -50,7 +50,7 @@ async function downloadFile(
   store: ArtifactStore,
   { path }: ArtifactEntry,
   to: string,
-  { signal, onProgress }: TransferOptions,
+  { signal, onProgress, verify }: TransferOptions,
 ): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
   const partial = `${to}.part`;
@@ -64,8 +64,16 @@ async function downloadFile(
       const opened = await store.open(path, {
         offset: bytes,
         ...(etag === undefined || bytes === 0 ? {} : { etag }),
+        ...(verify === true ? { digest: 'wanted' as const } : {}),
         ...(signal === undefined ? {} : { signal }),
       });
+      if (verify === true && opened.digest === undefined) {
+        await opened.body.cancel();
+        throw new MlflowError(
+          'BAD_REQUEST',
+          `'${path}' cannot be verified: the server tells no digest of it. Without 'verify: true' it is taken as it comes.`,
+        );
+      }
       if (opened.offset === 0) await begin(partial, opened.etag);
       ({ etag, digest } = opened);
       bytes = opened.offset;
@@ -98,7 +106,7 @@ async function downloadFile(
       bytes = Math.min(bytes, await sizeOf(partial));
     }
   }
-  await checkDigest(partial, path, digest);
+  if (verify !== false) await checkDigest(partial, path, digest);
   await rename(partial, to);
   await forget(partial);
 }

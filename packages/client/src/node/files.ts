@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { openAsBlob } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join, sep } from 'node:path';
 import { invalidParameter } from '@lazuli/contract';
+import type { DigestOf } from '../artifacts/content-digest.ts';
 import type { Files } from '../tracking/platform.ts';
 
 export const nodeFiles: Files = {
@@ -21,4 +23,10 @@ export const nodeFiles: Files = {
       })
       .sort((one, two) => (one.path < two.path ? -1 : 1));
   },
+};
+
+export const digestOf: DigestOf = async (content, algorithm) => {
+  const hash = createHash(algorithm);
+  for await (const piece of content.stream() as unknown as AsyncIterable<Uint8Array>) hash.update(piece);
+  return hash.digest('base64');
 };

@@ -7,7 +7,7 @@ import type { Platform } from '../tracking/platform.ts';
 import type { Run } from '../tracking/run-handle.ts';
 import { fetchWith } from './connecting-fetch.ts';
 import { atExit } from './exit.ts';
-import { nodeFiles } from './files.ts';
+import { digestOf, nodeFiles } from './files.ts';
 import { localStore } from './local-store.ts';
 import { machineSampler, sourceTags } from './machine.ts';
 import { transferLine } from './transfer-line.ts';
@@ -23,6 +23,7 @@ export function nodePlatform(env: Environment = processEnvironment): Platform {
     fetchFor: ({ tls }, environment) => fetchWith(tls, environment),
     sourceTags,
     files: nodeFiles,
+    digestOf,
     localStore,
     watchTransfer: (verb, files) =>
       flag(env, 'MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR', true) ? watchTransfer(verb, files) : undefined,

@@ -51,11 +51,12 @@ export async function connect(uri: string, options: ConnectOptions, platform: Pl
     url: url ?? (read.kind === 'databricks' ? '' : read.url),
     ...(authorization === undefined ? {} : { authorization }),
   });
-  const multipart = {
+  const transfers = {
     minimumSize: flag(environment, 'MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD', true)
       ? number(environment, 'MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE', 500 * 1024 ** 2)
       : Infinity,
     partSize: number(environment, 'MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE', 10 * 1024 ** 2),
+    ...(platform.digestOf === undefined ? {} : { digestOf: platform.digestOf }),
   };
   return {
     address: uri,
@@ -63,7 +64,7 @@ export async function connect(uri: string, options: ConnectOptions, platform: Pl
     transport,
     client: clientOver(transport),
     artifactsAt: (place) =>
-      watchedStore(storeFor(place, read, transport, multipart, platform.localStore), platform.watchTransfer),
+      watchedStore(storeFor(place, read, transport, transfers, platform.localStore), platform.watchTransfer),
     experimentName: (name) => experimentNameIn(read.kind, name),
   };
 }

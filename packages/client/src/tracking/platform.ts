@@ -1,4 +1,5 @@
 import type { ArtifactStore } from '../artifacts/artifact-store.ts';
+import type { DigestOf } from '../artifacts/content-digest.ts';
 import type { WatchTransfer } from '../artifacts/watched-transfer.ts';
 import type { ConnectionSettings, Environment } from '../environment.ts';
 import type { AzureMlTrackingUri, DatabricksTrackingUri } from '../tracking-uri.ts';
@@ -12,6 +13,8 @@ export interface Platform {
   /** Who runs what from where: `mlflow.user`, `mlflow.source.name`, … */
   readonly sourceTags?: () => Promise<Readonly<Record<string, string>>>;
   readonly files?: Files;
+  /** Hashes content without holding it. */
+  readonly digestOf?: DigestOf;
   /** The files at a `file:` URI or a path, which a server gives that does not serve them. */
   readonly localStore?: (uri: string) => ArtifactStore;
   /** Shows how a transfer of so many files goes on, where somebody looks. */

@@ -1,8 +1,11 @@
 import { invalidParameter, missing, MlflowError } from '@lazuli/contract';
 import type { Caller, WorkspaceRef } from '../access/caller.ts';
 import { filePath, folderPath, joinPaths, rootPath, type ArtifactPath } from '../artifact-store/artifact-path.ts';
-import type { OpenArtifact, ReadableArtifacts, TakeBytes } from '../artifact-store/artifact-store.ts';
+import type { ByteRange, OpenArtifact, ReadableArtifacts, TakeBytes } from '../artifact-store/artifact-store.ts';
 import { isFolder } from '../artifact-store/storage-error.ts';
+import { checkedBody } from './checked-body.ts';
+import type { DigestAlgorithm } from './digest-fields.ts';
+import { createDigestReader, type ReadDigest } from './digest-reader.ts';
 import { folderArchive } from './folder-archive.ts';
 import { folderOfUri, workspaceFolder } from './artifact-folders.ts';
 import type { ArtifactRoom } from './artifact-handlers.ts';
@@ -27,7 +30,8 @@ type DownloadName =
 type UploadName = 'uploadArtifact' | 'uploadRunFile';
 
 type DownloadHandler = (caller: Caller, fields: TransferFields, wanted: Wanted) => Promise<Download>;
-type UploadHandler = (caller: Caller, fields: TransferFields, body: UploadBody) => Promise<void>;
+/** Gives the value of `Repr-Digest` for what is stored now, where the request asks for it. */
+type UploadHandler = (caller: Caller, fields: TransferFields, body: UploadBody) => Promise<string | undefined>;
 
 /** What stands in the path and in the query, decoded once. */
 export type TransferFields = Readonly<Record<string, string | undefined>>;
@@ -38,6 +42,7 @@ type Find = () => Promise<{ readonly artifact_uri: string }>;
 const maxRunFileBytes = 10 * 1024 * 1024;
 
 export function artifactTransfers(room: ArtifactRoom): ArtifactTransfers {
+  const readDigest = createDigestReader();
   const downloadAt = async (
     workspace: WorkspaceRef,
     { path, find, wanted }: { path: string; find: Find; wanted: Wanted },
@@ -46,7 +51,7 @@ export function artifactTransfers(room: ArtifactRoom): ArtifactTransfers {
     const below = folderPath(path);
     const { artifact_uri } = await find();
     const { files, folder } = await folderOfUri(room, workspace, artifact_uri);
-    return await download(files, joinPaths(folder, below), { named: path, wanted });
+    return await download(files, joinPaths(folder, below), { named: path, wanted, readDigest });
   };
   const archiveAt = async (
     workspace: WorkspaceRef,
@@ -61,7 +66,7 @@ export function artifactTransfers(room: ArtifactRoom): ArtifactTransfers {
   const downloads: ArtifactTransfers['downloads'] = {
     async downloadArtifact({ workspace }, { artifact_path: path = '' }, wanted) {
       const file = path === '' ? rootPath : folderPath(path);
-      return await download(workspaceFolder(room, workspace), file, { named: path, wanted });
+      return await download(workspaceFolder(room, workspace), file, { named: path, wanted, readDigest });
     },
 
     async downloadRunFile({ workspace }, { run_id, run_uuid, path }, wanted) {
@@ -103,7 +108,9 @@ export function artifactTransfers(room: ArtifactRoom): ArtifactTransfers {
 
   const uploads: ArtifactTransfers['uploads'] = {
     async uploadArtifact({ workspace }, { artifact_path = '' }, body) {
-      await workspaceFolder(room, workspace).put(filePath(artifact_path), wholeBody(body), body.length);
+      const { content, stored } = checkedBody(wholeBody(body), body.digests, artifact_path);
+      await workspaceFolder(room, workspace).put(filePath(artifact_path), content, body.length);
+      return stored();
     },
 
     async uploadRunFile({ workspace }, { run_uuid, path }, body) {
@@ -116,8 +123,10 @@ export function artifactTransfers(room: ArtifactRoom): ArtifactTransfers {
       }
       const { artifact_uri } = await room.findRun(workspace, run_uuid);
       const place = await folderOfUri(room, workspace, artifact_uri);
-      const content = someBytes(wholeBody({ ...body, maxBytes: maxRunFileBytes }), noData);
+      const given = someBytes(wholeBody({ ...body, maxBytes: maxRunFileBytes }), noData);
+      const { content, stored } = checkedBody(given, body.digests, path);
       await (await place.writable()).put(joinPaths(place.folder, below), content, body.length);
+      return stored();
     },
   };
   return { downloads, uploads };
@@ -131,7 +140,11 @@ function noData(): MlflowError {
 export async function download(
   files: ReadableArtifacts,
   path: ArtifactPath,
-  { named, wanted }: { readonly named: string; readonly wanted: Wanted },
+  {
+    named,
+    wanted,
+    readDigest,
+  }: { readonly named: string; readonly wanted: Wanted; readonly readDigest?: ReadDigest | undefined },
 ): Promise<Download> {
   const file = path === rootPath ? undefined : await files.open(path);
   if (file === undefined) {
@@ -140,11 +153,42 @@ export async function download(
   }
   const answer = answerFor(file, path, wanted);
   if (answer.sendTo === undefined) await file.close();
-  return answer;
+  if (readDigest === undefined || (wanted.reprDigest ?? wanted.contentDigest) === undefined) return answer;
+  try {
+    const read = (algorithm: DigestAlgorithm | undefined, range?: ByteRange): Promise<string | undefined> | undefined =>
+      algorithm && readDigest(files, path, { version: file.version, algorithm, range });
+    return await withDigests(answer, wanted, read);
+  } catch (error) {
+    if (answer.sendTo !== undefined) await file.close();
+    throw error;
+  }
+}
+
+/** Where an answer has no content, it has no digest either. */
+async function withDigests(
+  answer: Answer,
+  { reprDigest, contentDigest }: Wanted,
+  read: (algorithm: DigestAlgorithm | undefined, range?: ByteRange) => Promise<string | undefined> | undefined,
+): Promise<Download> {
+  if (answer.status !== 200 && answer.status !== 206) return answer;
+  const ofFile = await read(reprDigest);
+  const isSame = answer.range === undefined && contentDigest === reprDigest;
+  const ofContent = isSame ? ofFile : await read(contentDigest, answer.range);
+  const headers = {
+    ...answer.headers,
+    ...(ofFile === undefined ? {} : { 'repr-digest': ofFile }),
+    ...(ofContent === undefined ? {} : { 'content-digest': ofContent }),
+  };
+  return { ...answer, headers };
+}
+
+interface Answer extends Download {
+  /** What a 206 has of the file. */
+  readonly range?: ByteRange;
 }
 
 /** The preconditions in the order of RFC 9110, section 13.2.2. */
-function answerFor(file: OpenArtifact, path: ArtifactPath, wanted: Wanted): Download {
+function answerFor(file: OpenArtifact, path: ArtifactPath, wanted: Wanted): Answer {
   const etag = `"${file.version}"`;
   const lastModified = new Date(file.modifiedMs).toUTCString();
   const validators = { etag, 'last-modified': lastModified, 'accept-ranges': 'bytes' };
@@ -166,7 +210,7 @@ function answerFor(file: OpenArtifact, path: ArtifactPath, wanted: Wanted): Down
     'content-range': `bytes ${range.start}-${range.end}/${file.size}`,
     'content-length': String(range.end - range.start + 1),
   };
-  return { status: 206, headers: { ...headers, ...part }, sendTo };
+  return { status: 206, headers: { ...headers, ...part }, sendTo, range };
 }
 
 function isUnchanged({ ifNoneMatch, ifModifiedSince }: Wanted, etag: string, modifiedMs: number): boolean {

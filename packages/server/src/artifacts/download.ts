@@ -1,4 +1,5 @@
 import type { TakeBytes } from '../artifact-store/artifact-store.ts';
+import type { DigestAlgorithm } from './digest-fields.ts';
 
 /** What a request says beside the name: its method and its conditional headers. */
 export interface Wanted {
@@ -8,6 +9,9 @@ export interface Wanted {
   readonly ifMatch?: string | undefined;
   readonly ifNoneMatch?: string | undefined;
   readonly ifModifiedSince?: string | undefined;
+  /** By which algorithm the answer should tell the digest of the whole file, and of what it sends of it. */
+  readonly reprDigest?: DigestAlgorithm | undefined;
+  readonly contentDigest?: DigestAlgorithm | undefined;
 }
 
 export interface Download {

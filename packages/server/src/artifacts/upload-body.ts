@@ -1,17 +1,23 @@
 import { MlflowError } from '@lazuli/contract';
+import type { DigestWishes } from './digest-fields.ts';
 
 export interface UploadBody {
   readonly content: AsyncIterable<Uint8Array>;
   /** What the request said it would send, where it said so. */
   readonly length: number | undefined;
   readonly maxBytes: number | undefined;
+  readonly digests: DigestWishes | undefined;
 }
 
 /**
  * The bytes of an upload, which fail where the client stops before the end or sends more than is allowed. Without that
  * a file that was cut off on its way would look like a short one.
  */
-export async function* wholeBody({ content, length, maxBytes = Infinity }: UploadBody): AsyncGenerator<Uint8Array> {
+export async function* wholeBody({
+  content,
+  length,
+  maxBytes = Infinity,
+}: Omit<UploadBody, 'digests'>): AsyncGenerator<Uint8Array> {
   if (length !== undefined && length > maxBytes) throw tooLarge(maxBytes);
   const chunks = content[Symbol.asyncIterator]();
   let received = 0;

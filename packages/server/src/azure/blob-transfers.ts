@@ -4,6 +4,7 @@ import type { Caller, WorkspaceRef } from '../access/caller.ts';
 import type { Actions, Decider } from '../access/decide.ts';
 import { filePath, joinPaths, type ArtifactPath } from '../artifact-store/artifact-path.ts';
 import { download } from '../artifacts/artifact-transfers.ts';
+import { checkedBody } from '../artifacts/checked-body.ts';
 import type { Download, Wanted } from '../artifacts/download.ts';
 import { wholeBody, type UploadBody } from '../artifacts/upload-body.ts';
 import { holderOf, type ArtifactHolder, type HolderRoom } from './artifact-holders.ts';
@@ -77,13 +78,13 @@ export function createBlobTransfers(room: BlobRoom): BlobTransfers {
     async put(request, body) {
       const { caller } = await toWrite(request);
       const [holder, path] = await fileOf(caller, request);
-      await (await holder.writable()).put(path, wholeBody(body), body.length);
+      await (await holder.writable()).put(path, contentOf(body, request.path), body.length);
     },
 
     async putBlock(request, blockId, body) {
       const { capability } = await toWrite(request);
       if (blockId === '') throw invalidParameter('A block needs an id.');
-      await room.staging.put(capability, blockId, wholeBody(body), body.length);
+      await room.staging.put(capability, blockId, contentOf(body, `block ${blockId}`), body.length);
     },
 
     async putBlockList(request, xml) {
@@ -92,6 +93,10 @@ export function createBlobTransfers(room: BlobRoom): BlobTransfers {
       await room.staging.commit(capability, blockIdsOf(xml), { store: await holder.writable(), path });
     },
   };
+}
+
+function contentOf(body: UploadBody, name: string): AsyncIterable<Uint8Array> {
+  return checkedBody(wholeBody(body), body.digests, name).content;
 }
 
 /** *Azure: `<BlockList><Latest>id</Latest>…</BlockList>`; where a block is looked for first makes no difference here.* */

@@ -6,6 +6,7 @@ import type { ArtifactTransfers, TransferFields } from '../artifacts/artifact-tr
 import type { Download, Wanted } from '../artifacts/download.ts';
 import { bodyPieces } from './body-pieces.ts';
 import { routerPath } from './endpoint-route.ts';
+import { digestWishes, wantedDigest } from '../artifacts/digest-fields.ts';
 import type { UploadBody } from '../artifacts/upload-body.ts';
 
 /**
@@ -47,7 +48,9 @@ export async function artifactTransferRoutes(app: FastifyInstance, options: Arti
         async handler(request, reply) {
           try {
             const caller = await options.authorize(request, transfers[name].actions);
-            await take(caller, fieldsOf(request), { ...uploadOf(request), maxBytes: options.maxUploadBytes });
+            const body = { ...uploadOf(request), maxBytes: options.maxUploadBytes };
+            const digest = await take(caller, fieldsOf(request), body);
+            if (digest !== undefined && method === 'PUT') reply.headers(digestHeaders(digest, request));
           } catch (error) {
             discardRest(request);
             throw error;
@@ -66,7 +69,14 @@ function entriesOf<Of extends object>(of: Of): (readonly [keyof Of, Of[keyof Of]
 /** The body of an upload, as it comes in. */
 export function uploadOf(request: FastifyRequest): UploadBody {
   const length = lengthOf(request);
-  return { content: bodyPieces(request.raw, length), length, maxBytes: undefined };
+  const digests = digestWishes(request.headers);
+  return { content: bodyPieces(request.raw, length), length, maxBytes: undefined, digests };
+}
+
+/** *RFC 9530: in the answer to a PUT a digest is that of the file where `Content-Location` says that the file is meant.* */
+function digestHeaders(digest: string, { url }: FastifyRequest): Readonly<Record<string, string>> {
+  const [path = ''] = url.split('?', 1);
+  return { 'repr-digest': digest, 'content-location': `.${path.slice(path.lastIndexOf('/'))}` };
 }
 
 const simpleTypes = new Set(['', 'text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data']);
@@ -153,6 +163,8 @@ function wantedOf({ method, headers }: FastifyRequest): Wanted {
     ifRange: headers['if-range']?.toString(),
     ifNoneMatch: headers['if-none-match'],
     ifModifiedSince: headers['if-modified-since'],
+    reprDigest: wantedDigest(headers['want-repr-digest']),
+    contentDigest: wantedDigest(headers['want-content-digest']),
   };
 }
 

@@ -56,6 +56,21 @@ describe.each(places.flatMap((place) => ways.map((way) => ({ ...place, ...way })
     });
     afterAll(() => undo.disposeAsync());
 
+    test('takes no content of another MD5 than goes with it, at once and in blocks', async () => {
+      const { run_id } = await aRun(server.client);
+      const url = (await reserve(server, runPath(run_id), ['checked.bin'])).get('checked.bin') ?? '';
+      const headers = { 'content-md5': createHash('md5').update('whole').digest('base64') };
+      for (const target of [url, withQuery(url, 'comp=block&blockid=YQ==')]) {
+        const refused = await storage(server, 'PUT', target, { body: 'damaged', headers });
+        expect(refused.status).toBe(400);
+        expect(refused.text).toContain('came damaged, and nothing of it was stored');
+        expect((await server.client.artifacts.listArtifacts({ run_id })).files ?? []).toEqual([]);
+      }
+      expect((await storage(server, 'PUT', url, { body: 'whole', headers })).status).toBe(201);
+      const kept = await contentUri(server, runPath(run_id), 'checked.bin');
+      expect((await storage(server, 'GET', kept)).text).toBe('whole');
+    });
+
     test('is handed out for a run that Azure’s clients find at the server, wherever it lies', async () => {
       const { run_id, experiment_id } = await aRun(server.client);
       const found = await server.request('GET', `${mlflowAt(defaultScope)}/api/2.0/mlflow/runs/get?run_id=${run_id}`);

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inflateSync } from 'node:zlib';
-import { downloadArtifacts, startRun, type ActiveRun, type TransferProgress } from '@lazuli/client';
+import { downloadArtifacts, setTrackingUri, startRun, type ActiveRun, type TransferProgress } from '@lazuli/client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { trackedServer } from './a-tracked-server.ts';
 
@@ -105,4 +105,48 @@ test('a file that is not there fails as a file, and leaves nothing half download
   await expect(run.logArtifact(join(folder, 'absent'))).rejects.toThrow(/absent/);
   await expect(downloadArtifacts(`runs:/${run.runId}/absent`, folder)).rejects.toThrow(/has no artifact and no model/);
   expect(await readdir(folder)).toEqual([]);
+});
+
+/** The way to a server on which a byte of each file is changed, up and down, as long as it is `damaging`. */
+function onABadWay(url: string) {
+  const way = { damaging: false };
+  const flipped = async (content: Blob | Response): Promise<Uint8Array<ArrayBuffer>> => {
+    const bytes = new Uint8Array(await content.arrayBuffer());
+    bytes[0] = 255 - (bytes[0] ?? 0);
+    return bytes;
+  };
+  const fetch: typeof globalThis.fetch = async (input, init = {}) => {
+    const body = way.damaging && init.body instanceof Blob ? await flipped(init.body) : init.body;
+    const answer = await globalThis.fetch(input, { ...init, ...(body === undefined ? {} : { body }) });
+    const isFile = answer.headers.has('content-disposition');
+    if (!way.damaging || !isFile) return answer;
+    return new Response(await flipped(answer), { status: answer.status, headers: answer.headers });
+  };
+  setTrackingUri(url, { fetch });
+  return way;
+}
+
+test('what comes damaged is refused on both ways, and leaves nothing', async () => {
+  await using server = await trackedServer();
+  const way = onABadWay(server.url);
+  await using run = await startRun();
+  const file = join(folder, 'model.bin');
+  await writeFile(file, Buffer.alloc(3_000_000, 'x'));
+  await run.logText('whole', 'whole.txt');
+
+  way.damaging = true;
+  await expect(run.logText('whole', 'whole.txt')).rejects.toThrow(/whole\.txt' came damaged, and nothing of it/);
+  await expect(run.logArtifact(file)).rejects.toThrow(/model\.bin' came damaged, and nothing of it was stored/);
+  expect(await run.listArtifacts()).toEqual([{ path: 'whole.txt', isFolder: false, size: 5 }]);
+  const into = join(folder, 'down');
+  const uri = `runs:/${run.runId}/whole.txt`;
+  await expect(downloadArtifacts(uri, into, { verify: true })).rejects.toThrow("'whole.txt' came damaged");
+  expect(await readdir(into)).toEqual([]);
+
+  way.damaging = false;
+  await run.logArtifact(file);
+  const [to = ''] = await downloadArtifacts(uri, into, { verify: true });
+  expect(await readFile(to, 'utf8')).toBe('whole');
+  const [model = ''] = await downloadArtifacts(`runs:/${run.runId}/model.bin`, into, { verify: true });
+  expect((await readFile(model)).equals(await readFile(file))).toBe(true);
 });
