@@ -92,6 +92,16 @@ export function unregisterCloud(surroundings: World, name: string): void {
   writeConfig('clouds.json', { ...(isKept ? { active } : {}), registered: others }, surroundings);
 }
 
+/** How the cloud that is meant is called here, without a look at what it says of itself. */
+export function activeCloudName(surroundings: World): string {
+  return activeName(surroundings) ?? 'AzureCloud';
+}
+
+/** Whether somebody has said which cloud is meant. */
+export function isCloudChosen(surroundings: World): boolean {
+  return activeName(surroundings) !== undefined;
+}
+
 function activeName(surroundings: World): string | undefined {
   return surroundings.env['AZUREML_CURRENT_CLOUD'] || readClouds(surroundings).active;
 }

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { AuthorizationSource, ResourceManager, Server } from '@lazuli/client';
-import { accountAuthorization, findAccount } from './accounts.ts';
-import { cloudEnvironment } from './clouds.ts';
+import { accountAuthorization, findAccount, listAccounts, type Account } from './accounts.ts';
+import { activeCloudName, cloudEnvironment, lazuliCloud } from './clouds.ts';
 import { readDefaults } from './defaults.ts';
 import { CommandError } from './output.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -53,16 +53,25 @@ export function connectionOver(url: string, options: ConnectionOptions, surround
 
 function proofFor(url: string, surroundings: Surroundings): Pick<Connection, 'authorization' | 'proof'> {
   const { env } = surroundings;
-  const said = (proof: string, header: string) => ({ proof, authorization: { header: async () => header } });
-  if (env['LAZULI_TOKEN']) return said('LAZULI_TOKEN', `Bearer ${env['LAZULI_TOKEN']}`);
-  if (isAzureMl(url))
-    return env['MLFLOW_TRACKING_TOKEN'] || isApplication(env) ? {} : proofOfAccount(url, surroundings);
+  if (env['LAZULI_TOKEN']) return proofForCloud(url, surroundings);
+  if (isAzureMl(url)) return env['MLFLOW_TRACKING_TOKEN'] ? {} : proofForCloud(url, surroundings);
   const { MLFLOW_TRACKING_USERNAME: user, MLFLOW_TRACKING_PASSWORD: password, MLFLOW_TRACKING_TOKEN: token } = env;
   if (user && password) {
     const pair = Buffer.from(`${user}:${password}`).toString('base64');
     return said('MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD', `Basic ${pair}`);
   }
   return token ? said('MLFLOW_TRACKING_TOKEN', `Bearer ${token}`) : proofOfAccount(url, surroundings);
+}
+
+/** What a cloud of Azure is called with: nothing that MLflow's variables hold for a tracking server. */
+export function proofForCloud(url: string, surroundings: Surroundings): Pick<Connection, 'authorization' | 'proof'> {
+  const { env } = surroundings;
+  if (env['LAZULI_TOKEN']) return said('LAZULI_TOKEN', `Bearer ${env['LAZULI_TOKEN']}`);
+  return isApplication(env) ? {} : proofOfAccount(url, surroundings);
+}
+
+function said(proof: string, header: string): Required<Pick<Connection, 'authorization' | 'proof'>> {
+  return { proof, authorization: { header: async () => header } };
 }
 
 /** *Azure ML's plugin signs in by these variables; MLFLOW_TRACKING_TOKEN is that of a job, which the client refreshes.* */
@@ -103,7 +112,30 @@ function addressOf(
   const tracked = env['MLFLOW_TRACKING_URI'] ?? '';
   if (url !== undefined) return url;
   if (env['LAZULI_URL']) return env['LAZULI_URL'];
-  return tracked !== '' && isMeant(tracked) ? tracked : readDefaults(surroundings).url || defaultUrl;
+  if (tracked !== '' && isMeant(tracked)) return tracked;
+  const ofCloud = lazuliOfCloud(surroundings);
+  if (isAzureMl(tracked) && ofCloud !== undefined) return ofCloud;
+  return readDefaults(surroundings).url || ofCloud || defaultUrl;
+}
+
+/** The server whose cloud is active: by `lazuli env`, or because it was registered. */
+function lazuliOfCloud(surroundings: Surroundings): string | undefined {
+  const environment = cloudEnvironment(surroundings);
+  if (environment['AZUREML_CURRENT_CLOUD'] !== lazuliCloud) return undefined;
+  return environment['ARM_CLOUD_METADATA_URL']?.replace(/\/metadata\/endpoints(?:\?.*)?$/, '');
+}
+
+/** Whether somebody has said which server is meant. */
+export function isAddressGiven({ url }: ConnectionOptions, surroundings: Surroundings): boolean {
+  const { env } = surroundings;
+  return Boolean(url ?? (env['LAZULI_URL'] || env['MLFLOW_TRACKING_URI'] || readDefaults(surroundings).url));
+}
+
+/** Where no server is meant by name: who has signed in to the active cloud. */
+export function accountOfCloud(options: ConnectionOptions, surroundings: Surroundings): Account | undefined {
+  if (isAddressGiven(options, surroundings)) return undefined;
+  const cloud = activeCloudName(surroundings).toLowerCase();
+  return listAccounts(surroundings).find(({ place }) => place.toLowerCase() === cloud);
 }
 
 export function isAzureMl(url: string): boolean {
@@ -137,24 +169,46 @@ export async function resourceManagerOf(connection: Connection, { env }: Surroun
 function workspaceOf(options: ConnectionOptions, surroundings: Surroundings): string | undefined {
   const { name, group, subscription } = workspacePlaceOf(options, surroundings);
   if (name === undefined || name.startsWith('/') || group === undefined || subscription === undefined) return name;
-  return `/subscriptions/${subscription}/resourceGroups/${group}/providers/Microsoft.MachineLearningServices/workspaces/${name}`;
+  return workspaceId({ subscription, group, name });
 }
 
 /** What is known of the workspace that is meant; an empty text is none. */
-export function workspacePlaceOf(
-  options: ConnectionOptions,
-  surroundings: Surroundings,
-): { readonly name?: string; readonly group?: string; readonly subscription?: string } {
+export function workspacePlaceOf(options: ConnectionOptions, surroundings: Surroundings): WorkspaceNames {
   const { env, workingDir } = surroundings;
   const defaults = readDefaults(surroundings);
   const file = nearestConfig(workingDir);
+  const tracked = options.url === undefined && !env['LAZULI_URL'] ? placeOfUri(env['MLFLOW_TRACKING_URI']) : {};
   const name =
     options.workspaceName ??
-    (env['LAZULI_WORKSPACE'] || env['MLFLOW_WORKSPACE'] || file?.workspace_name || defaults['workspace']);
-  const group = options.resourceGroup ?? (file?.resource_group || defaults['group']);
+    (env['LAZULI_WORKSPACE'] ||
+      env['MLFLOW_WORKSPACE'] ||
+      tracked.name ||
+      file?.workspace_name ||
+      defaults['workspace']);
+  const group = options.resourceGroup ?? (tracked.group || file?.resource_group || defaults['group']);
   const subscription =
-    options.subscription ?? (env['AZURE_SUBSCRIPTION_ID'] || file?.subscription_id || defaults['subscription']);
+    options.subscription ??
+    (tracked.subscription || env['AZURE_SUBSCRIPTION_ID'] || file?.subscription_id || defaults['subscription']);
   return { ...(name ? { name } : {}), ...(group ? { group } : {}), ...(subscription ? { subscription } : {}) };
+}
+
+export interface WorkspaceNames {
+  readonly name?: string;
+  readonly group?: string;
+  readonly subscription?: string;
+}
+
+/** An address of a workspace of Azure ML's form says all three. */
+function placeOfUri(uri = ''): WorkspaceNames {
+  const [, subscription, group, name] =
+    /^azureml:.*\/subscriptions\/([^/]+)\/resourceGroups\/([^/]+)\/.*\/workspaces\/([^/?]+)/i.exec(uri) ?? [];
+  return subscription === undefined || group === undefined || name === undefined ? {} : { subscription, group, name };
+}
+
+/** Its id as a resource. */
+export function workspaceId({ subscription = '', group = '', name = '' }: WorkspaceNames): string {
+  const [s, g, w] = [subscription, group, name].map(encodeURIComponent);
+  return `/subscriptions/${s}/resourceGroups/${g}/providers/Microsoft.MachineLearningServices/workspaces/${w}`;
 }
 
 interface WorkspaceConfig {

@@ -26,8 +26,11 @@ export async function listAll<Item>({ send }: Resources, path: string): Promise<
   return items;
 }
 
-/** The link is on the public origin, which may be another than the one that was asked. */
+/**
+ * The link is on the public origin, which may be another than the one that was asked. What it asks for is another thing at
+ * every service: *`$skip` here, `$skipToken` or `skiptoken` at Azure's*.
+ */
 function nextPath(path: string, nextLink: string): string {
-  const skip = new URL(nextLink).searchParams.get('$skip') ?? '';
-  return `${path}${path.includes('?') ? '&' : '?'}$skip=${encodeURIComponent(skip)}`;
+  const [resource = ''] = path.split('?');
+  return resource + new URL(nextLink).search;
 }

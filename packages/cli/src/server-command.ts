@@ -1,7 +1,8 @@
 import { MlflowError, type Server } from '@lazuli/client';
 import { Option, type Command } from 'commander';
 import { withHelp, type Description } from './command-help.ts';
-import { connectTracking, defaultUrl, type ConnectionOptions } from './connection.ts';
+import { connectWorkspace } from './azure-workspace.ts';
+import { defaultUrl, type ConnectionOptions } from './connection.ts';
 import { readDefaults } from './defaults.ts';
 import { formatResult, formats, isFormat, type Columns, type Format } from './formats.ts';
 import { AnswerWithStatus, CommandError, EndWithStatus } from './output.ts';
@@ -48,7 +49,7 @@ export function asServerCommand<Options extends object>(
     const args = given.slice(0, -2) as string[];
     const chosen = given.at(-2) as Options & ServerOptions;
     const print = printer(chosen, surroundings, columns);
-    const result = await explained(async () => answer(await connectTracking(chosen, surroundings), chosen, ...args));
+    const result = await explained(async () => answer(await connectWorkspace(chosen, surroundings), chosen, ...args));
     if (result instanceof AnswerWithStatus) {
       print(result.answer);
       throw new EndWithStatus(result.exitCode);

@@ -42,12 +42,12 @@ export async function withPlace<Part, Result>(
   place: Place<Part>,
   work: (part: Part) => Promise<Result>,
 ): Promise<Result> {
-  const offline = options.dataDir ?? options.backendStoreUri ?? options.databaseUrl ?? options.config;
-  if (offline !== undefined && options.url !== undefined) {
+  const offline = isOffline(options);
+  if (offline && options.url !== undefined) {
     throw new CommandError(2, 'Either --url for a running server, or --data-dir for one that does not run.');
   }
   try {
-    if (offline === undefined) {
+    if (!offline) {
       const send = await resourceManagerOf(connectionOf(options, surroundings), surroundings);
       const { client } = await connect(options, surroundings);
       return await work(place.ofServer({ client, send }));
@@ -65,6 +65,11 @@ export async function withPlace<Part, Result>(
       status === 401 ? ' Run lazuli login, or put the token of an Owner of this server into LAZULI_TOKEN.' : '';
     throw new CommandError(status === 404 ? 3 : 1, `${error.message}${hint}`, { cause: error });
   }
+}
+
+/** Whether the line names a database. */
+export function isOffline({ dataDir, backendStoreUri, databaseUrl, config }: PlaceOptions): boolean {
+  return (dataDir ?? backendStoreUri ?? databaseUrl ?? config) !== undefined;
 }
 
 async function openDatabase<Part>(

@@ -1,25 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createClient, type Client } from '@lazuli/client';
-import { aFolder, serving, type RunningServer } from './lazuli-process.ts';
+import { describe, expect, test } from 'vitest';
 import { run } from './run-command.ts';
+import { sharedServer } from './shared-server.ts';
 
-let folder: ReturnType<typeof aFolder>;
-let server: RunningServer;
-let client: Client;
-beforeAll(async () => {
-  folder = aFolder();
-  server = await serving(['--data-dir', 'data'], { cwd: folder.path });
-  client = createClient({ url: server.url });
-});
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  folder[Symbol.dispose]();
-});
+const server = sharedServer();
 
 function lazuli(...args: readonly string[]) {
-  return run(args, { cwd: folder.path, env: { MLFLOW_TRACKING_URI: server.url, HOME: folder.path } });
+  return run(args, { cwd: server.folder, env: { MLFLOW_TRACKING_URI: server.url, HOME: server.folder } });
 }
 
 async function json(...args: readonly string[]): Promise<unknown> {
@@ -29,13 +17,13 @@ async function json(...args: readonly string[]): Promise<unknown> {
 }
 
 function write(name: string, text: string): void {
-  const file = join(folder.path, name);
+  const file = join(server.folder, name);
   mkdirSync(join(file, '..'), { recursive: true });
   writeFileSync(file, text);
 }
 
 async function aRun(): Promise<string> {
-  const { run } = await client.runs.createRun({ experiment_id: '0', start_time: 0 });
+  const { run } = await server.client.runs.createRun({ experiment_id: '0', start_time: 0 });
   return run.info.run_id;
 }
 
@@ -55,8 +43,8 @@ describe('lazuli artifacts', () => {
       'figures/by class/a.svg',
     ]);
     const came = await json('artifacts', 'download', '-r', id, '-a', 'figures', '-d', 'back');
-    expect(came).toEqual(['by class/a.svg', 'loss.svg'].map((name) => join(folder.path, 'back', name)));
-    expect(readFileSync(join(folder.path, 'back/by class/a.svg'), 'utf8')).toBe('<svg>a</svg>');
+    expect(came).toEqual(['by class/a.svg', 'loss.svg'].map((name) => join(server.folder, 'back', name)));
+    expect(readFileSync(join(server.folder, 'back/by class/a.svg'), 'utf8')).toBe('<svg>a</svg>');
     const [single] = (await json('artifacts', 'download', '-u', `runs:/${id}/report.txt`)) as string[];
     expect(readFileSync(single ?? '', 'utf8')).toBe('all went well');
   });
@@ -78,10 +66,13 @@ describe('lazuli demo', () => {
     const made = (await json('demo')) as { experiment_id: string; runs: { run_id: string; run_name: string }[] };
     expect(made).toMatchObject({ experiment_name: 'Demo: flowers', registered_model: 'demo-flowers' });
     const ids = [made.experiment_id];
-    const { runs = [] } = await client.runs.searchRuns({ experiment_ids: ids, order_by: ['metrics.accuracy DESC'] });
+    const { runs = [] } = await server.client.runs.searchRuns({
+      experiment_ids: ids,
+      order_by: ['metrics.accuracy DESC'],
+    });
     expect(runs.map(({ info }) => info.status).toSorted()).toEqual(['FAILED', ...Array<string>(4).fill('FINISHED')]);
     const best = runs.find(({ info }) => info.status === 'FINISHED')?.info;
-    const history = await client.metrics.getMetricHistory({ run_id: best?.run_id ?? '', metric_key: 'loss' });
+    const history = await server.client.metrics.getMetricHistory({ run_id: best?.run_id ?? '', metric_key: 'loss' });
     expect(history.metrics).toHaveLength(120);
     expect(await json('model', 'show', '-n', 'demo-flowers', '-l', 'champion', '--query', 'job_name')).toBe(
       best?.run_id,
@@ -91,7 +82,7 @@ describe('lazuli demo', () => {
     expect(await json('models', 'show', ...uri)).toMatchObject({ flavors: { demo: { hidden_units: 64 } } });
     expect(await json('models', 'list-files', ...uri, '--query', '[].path | length(@)')).toBe(1);
     await json('models', 'download', ...uri, '-d', 'champion');
-    expect(readFileSync(join(folder.path, 'champion/MLmodel'), 'utf8')).toContain(best?.run_id);
+    expect(readFileSync(join(server.folder, 'champion/MLmodel'), 'utf8')).toContain(best?.run_id);
     expect(await lazuli('models', 'show', '-m', `runs:/${best?.run_id ?? ''}`)).toMatchObject({ status: 3 });
     expect(await lazuli('demo')).toMatchObject({
       status: 1,
@@ -111,7 +102,7 @@ describe('lazuli runs resume-log', () => {
     const id = await aRun();
     write('kept.jsonl', line(id, 'loss') + line(id, 'accuracy'));
     expect(await json('runs', 'resume-log', 'kept.jsonl')).toEqual({ sent: 2, refused: [] });
-    const { run } = await client.runs.getRun({ run_id: id });
+    const { run } = await server.client.runs.getRun({ run_id: id });
     expect(run.data.metrics?.map(({ key }) => key).toSorted()).toEqual(['accuracy', 'loss']);
     expect(await lazuli('runs', 'resume-log', 'kept.jsonl')).toMatchObject({ status: 1, stdout: '' });
   });

@@ -4,27 +4,16 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createClient, type Client } from '@lazuli/client';
-import { aFolder, finished, serving, startLazuli, type RunningServer } from './lazuli-process.ts';
+import { finished, startLazuli } from './lazuli-process.ts';
 import { run } from './run-command.ts';
+import { sharedServer } from './shared-server.ts';
 
-let folder: ReturnType<typeof aFolder>;
-let server: RunningServer;
-let client: Client;
-beforeAll(async () => {
-  folder = aFolder();
-  server = await serving(['--data-dir', 'data'], { cwd: folder.path });
-  client = createClient({ url: server.url });
-});
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  folder[Symbol.dispose]();
-});
+const server = sharedServer();
 
 function around(env: Record<string, string> = {}) {
   return {
-    cwd: folder.path,
-    env: { LAZULI_URL: server.url, HOME: folder.path, PATH: process.env['PATH'] ?? '', ...env },
+    cwd: server.folder,
+    env: { LAZULI_URL: server.url, HOME: server.folder, PATH: process.env['PATH'] ?? '', ...env },
   };
 }
 
@@ -33,7 +22,7 @@ function lazuli(...args: readonly string[]) {
 }
 
 function write(name: string, text: string): string {
-  const file = join(folder.path, name);
+  const file = join(server.folder, name);
   mkdirSync(join(file, '..'), { recursive: true });
   writeFileSync(file, text);
   return name;
@@ -98,7 +87,7 @@ describe('lazuli job create, with compute: local', () => {
       compute: 'local',
       tags: { team: 'blue', cost: '3' },
     });
-    const { run } = await client.runs.getRun({ run_id: shown.properties.run_id });
+    const { run } = await server.client.runs.getRun({ run_id: shown.properties.run_id });
     expect(run.info).toMatchObject({ run_name: 'a first try', status: 'FINISHED' });
     expect(run.data.metrics).toMatchObject([{ key: 'loss', value: 0.25 }]);
     expect(run.data.tags).toContainEqual({ key: 'mlflow.note.content', value: 'What the job is about' });
@@ -107,11 +96,11 @@ describe('lazuli job create, with compute: local', () => {
     const found = await lazuli('job', 'list', '--query', '[].[name, status]', '-o', 'tsv');
     expect(found.stdout).toBe('first\tCompleted\n');
     const streamed = await lazuli('job', 'stream', '-n', run.info.run_id);
-    const data = join(folder.path, 'data.csv');
+    const data = join(server.folder, 'data.csv');
     expect(streamed).toMatchObject({ status: 0, stdout: `training at 0.25 on ${data} red\n` });
     expect((await lazuli('job', 'download', '-n', 'first', '-p', 'got')).status).toBe(0);
-    expect(readFileSync(join(folder.path, 'got/artifacts/model/weights.txt'), 'utf8')).toBe('weights');
-    expect(existsSync(join(folder.path, 'got/artifacts/user_logs/std_log.txt'))).toBe(true);
+    expect(readFileSync(join(server.folder, 'got/artifacts/model/weights.txt'), 'utf8')).toBe('weights');
+    expect(existsSync(join(server.folder, 'got/artifacts/user_logs/std_log.txt'))).toBe(true);
     expect(await lazuli('job', 'create', '-f', 'job.yml', '-n', 'first')).toMatchObject({
       status: 1,
       stderr: expect.stringContaining('There is a job "first" already') as string,
@@ -128,7 +117,10 @@ describe('lazuli job create, with compute: local', () => {
   });
 
   test('lets others follow what is written while it runs', async () => {
-    const wait = `until [ -e ${join(folder.path, 'go on')} ]; do read -t 0.1 < <(:); done`.replace('go on', "'go on'");
+    const wait = `until [ -e ${join(server.folder, 'go on')} ]; do read -t 0.1 < <(:); done`.replace(
+      'go on',
+      "'go on'",
+    );
     const file = write(
       'slow.yml',
       JSON.stringify({
@@ -208,7 +200,7 @@ describe('lazuli job against Azure ML', () => {
     await new Promise<void>((done) => azure.listen(0, '127.0.0.1', done));
     const origin = `http://127.0.0.1:${(azure.address() as AddressInfo).port}`;
     env = {
-      HOME: folder.path,
+      HOME: server.folder,
       MLFLOW_TRACKING_URI: `azureml://127.0.0.1:9/mlflow/v1.0${scope}`,
       AZUREML_CURRENT_CLOUD: 'Recorded',
       ARM_CLOUD_METADATA_URL: `${origin}/metadata`,
@@ -216,7 +208,7 @@ describe('lazuli job against Azure ML', () => {
     };
   });
   afterAll(() => azure.close());
-  const there = (...args: string[]) => run(args, { cwd: folder.path, env });
+  const there = (...args: string[]) => run(args, { cwd: server.folder, env });
 
   test('puts the job as its resource manager takes it', async () => {
     const file = write(

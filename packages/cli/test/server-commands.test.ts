@@ -1,25 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createClient, type Client } from '@lazuli/client';
-import { aFolder, serving, type RunningServer } from './lazuli-process.ts';
+import { describe, expect, test } from 'vitest';
 import { run } from './run-command.ts';
+import { sharedServer } from './shared-server.ts';
 
-let folder: ReturnType<typeof aFolder>;
-let server: RunningServer;
-let client: Client;
-beforeAll(async () => {
-  folder = aFolder();
-  server = await serving(['--data-dir', 'data'], { cwd: folder.path });
-  client = createClient({ url: server.url });
-});
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  folder[Symbol.dispose]();
-});
+const server = sharedServer();
 
 function lazuli(args: readonly string[], env: Record<string, string> = {}) {
-  return run(args, { cwd: folder.path, env: { MLFLOW_TRACKING_URI: server.url, HOME: folder.path, ...env } });
+  return run(args, { cwd: server.folder, env: { MLFLOW_TRACKING_URI: server.url, HOME: server.folder, ...env } });
 }
 
 async function json(args: readonly string[]): Promise<unknown> {
@@ -47,7 +35,9 @@ describe('lazuli experiments', () => {
 
   test('that are more than a page are all listed', async () => {
     await Promise.all(
-      Array.from({ length: 1_005 }, (_, count) => client.experiments.createExperiment({ name: `page ${count}` })),
+      Array.from({ length: 1_005 }, (_, count) =>
+        server.client.experiments.createExperiment({ name: `page ${count}` }),
+      ),
     );
     const found = ['experiments', 'search', '--filter', "name LIKE 'page %'", '--query', 'length(@)'];
     expect(await json(found)).toBe(1_005);
@@ -55,15 +45,15 @@ describe('lazuli experiments', () => {
   });
 
   test('writes the runs of an experiment as CSV that quotes what needs it', async () => {
-    const { experiment_id } = await client.experiments.createExperiment({ name: 'as csv' });
-    const { run: first } = await client.runs.createRun({ experiment_id, run_name: 'a, "b"', start_time: 0 });
-    await client.runs.logBatch({
+    const { experiment_id } = await server.client.experiments.createExperiment({ name: 'as csv' });
+    const { run: first } = await server.client.runs.createRun({ experiment_id, run_name: 'a, "b"', start_time: 0 });
+    await server.client.runs.logBatch({
       run_id: first.info.run_id,
       metrics: [{ key: 'loss', value: 0.5, timestamp: 1 }],
       params: [{ key: 'note', value: 'two\nlines' }],
     });
     await lazuli(['experiments', 'csv', '-x', experiment_id, '--filename', 'runs.csv']);
-    const text = readFileSync(join(folder.path, 'runs.csv'), 'utf8');
+    const text = readFileSync(join(server.folder, 'runs.csv'), 'utf8');
     expect(text).toMatch(/^run_id,run_name,.*metrics\.loss,params\.note,/);
     expect(text).toContain('"a, ""b"""');
     expect(text).toContain('1970-01-01T00:00:00.000Z');
@@ -73,7 +63,7 @@ describe('lazuli experiments', () => {
 
 describe('lazuli runs', () => {
   test('creates, lists in an order, shows, deletes and restores runs', async () => {
-    const { experiment_id } = await client.experiments.createExperiment({ name: 'runs' });
+    const { experiment_id } = await server.client.experiments.createExperiment({ name: 'runs' });
     for (const [name, loss] of [
       ['worse', 2],
       ['better', 1],
@@ -81,7 +71,7 @@ describe('lazuli runs', () => {
       const id = (await json([
         ...['runs', 'create', '-n', 'runs', '--run-name', name, '-t', 'team=a=b', '--query', 'info.run_id'],
       ])) as string;
-      await client.runs.logMetric({ run_id: id, key: 'loss', value: loss, timestamp: 1 });
+      await server.client.runs.logMetric({ run_id: id, key: 'loss', value: loss, timestamp: 1 });
     }
     const best = ['runs', 'list', '-x', experiment_id, '--order-by', 'metrics.loss ASC', '--query', '[0].info'];
     const info = (await json(best)) as { run_id: string };
@@ -156,9 +146,9 @@ describe('lazuli doctor', () => {
 
 describe('where a command goes and how it prints', () => {
   test('is told by the line, then by the environment, config.json, and what lazuli configure keeps', async () => {
-    await client.workspaces.createWorkspace({ name: 'team-a' });
-    await client.workspaces.createWorkspace({ name: 'team-b' });
-    await client.workspaces.createWorkspace({ name: 'team-c' });
+    await server.client.workspaces.createWorkspace({ name: 'team-a' });
+    await server.client.workspaces.createWorkspace({ name: 'team-b' });
+    await server.client.workspaces.createWorkspace({ name: 'team-c' });
     const where = async (args: string[] = [], env: Record<string, string> = {}) =>
       (
         await lazuli(['experiments', 'get', '-x', '0', '--query', 'workspace', '-o', 'tsv', ...args], env)
@@ -166,7 +156,7 @@ describe('where a command goes and how it prints', () => {
     expect(await where()).toBe('default');
     await lazuli(['configure', '--defaults', 'workspace=team-a', 'output=yaml']);
     expect(await where()).toBe('team-a');
-    writeFileSync(join(folder.path, 'config.json'), JSON.stringify({ workspace_name: 'team-b' }));
+    writeFileSync(join(server.folder, 'config.json'), JSON.stringify({ workspace_name: 'team-b' }));
     expect(await where()).toBe('team-b');
     expect(await where([], { LAZULI_WORKSPACE: 'team-c' })).toBe('team-c');
     expect(await where(['-w', 'default'], { LAZULI_WORKSPACE: 'team-c' })).toBe('default');

@@ -22,12 +22,17 @@ describe('lazuli workspace', () => {
     const id = `/subscriptions/${subscription}/resourceGroups/team/providers/Microsoft.MachineLearningServices/workspaces/vision`;
     const uri = `azureml://ml.example.org/mlflow/v1.0${id}`;
     const made = await workspace('create', 'vision', ...there, '--location', 'eastus', '--tags', 'owner=ann', 'a=b=c');
-    expect(made).toMatchObject({ status: 0, stdout: `${uri}\n` });
+    expect(made).toMatchObject({ status: 0, stderr: 'The workspace vision is created.\n' });
+    expect(JSON.parse(made.stdout)).toMatchObject({ name: 'vision', resourceGroup: 'team', mlflow_tracking_uri: uri });
     expect(await workspace('create', 'vision', ...there)).toMatchObject({ status: 1, stdout: '' });
 
     expect((await workspace('show', 'vision', ...there, '--query', 'mlflow_tracking_uri')).stdout).toBe(`"${uri}"\n`);
     expect((await workspace('show', 'vision', ...there, '--query', 'nothing')).stdout).toBe('null\n');
-    await workspace('update', 'vision', ...there, '--description', 'Pictures', '--tags', 'owner=bob');
+    const change = ['--description', 'Pictures', '--tags', 'owner=bob', '--query', 'tags.owner'];
+    expect(await workspace('update', '-n', 'vision', ...there, ...change)).toMatchObject({
+      status: 0,
+      stdout: '"bob"\n',
+    });
     expect(JSON.parse((await workspace('show', 'vision', ...there)).stdout)).toMatchObject({
       id,
       location: 'eastus',
@@ -49,13 +54,58 @@ describe('lazuli workspace', () => {
     );
 
     const guarded = await workspace('create', 'guarded', '--private-link', '--location', 'eastus');
-    expect(guarded.stdout).toMatch(/^azureml:\/\/[0-9a-f-]{36}\.workspace\.eastus\.api\.ml\.example\.org\//);
+    expect(guarded.stdout).toMatch(/"azureml:\/\/[0-9a-f-]{36}\.workspace\.eastus\.api\.ml\.example\.org\//);
 
     expect(await workspace('delete', 'vision', ...there)).toMatchObject({ status: 0, stdout: '' });
-    expect(await workspace('delete', 'vision', ...there)).toMatchObject({ status: 3 });
+    expect(await workspace('delete', '-n', 'vision', ...there, '--yes')).toMatchObject({ status: 3 });
+    expect(await workspace('delete', 'vision', '-n', 'other')).toMatchObject({
+      status: 2,
+      stderr: 'lazuli: Two names are given: vision and other.\n',
+    });
+    expect(await workspace('delete')).toMatchObject({ status: 2, stdout: '' });
     expect((await workspace('show', 'vision', ...there)).stderr).toContain('was not found');
   });
 });
+
+test('the config.json of a workspace is all that the commands below its folder need', { timeout: 60_000 }, async () => {
+  using folder = aFolder();
+  await using server = await serving(['--data-dir', 'data'], { cwd: folder.path });
+  const env = { HOME: folder.path, LAZULI_URL: server.url };
+  const lazuli = (...args: string[]) => run(args, { cwd: folder.path, env });
+  await lazuli('workspace', 'create', 'vision', '-g', 'team', '--subscription', subscription);
+  await lazuli('workspace', 'create', 'vision', '-g', 'other', '--subscription', subscription);
+  await lazuli('workspace', 'config', 'vision', '-g', 'other', '--subscription', subscription);
+  await lazuli('experiments', 'create', '-n', 'of the other');
+  const names = async (group: string) => {
+    const at = ['-w', 'vision', '-g', group, '--subscription', subscription];
+    return (await lazuli('experiments', 'search', ...at, '--query', '[].name', '-o', 'tsv')).stdout;
+  };
+  expect(await names('other')).toContain('of the other\n');
+  expect(await names('team')).not.toContain('of the other\n');
+  expect((await lazuli('workspace', 'show', '--query', 'resource_group')).stdout).toBe('"other"\n');
+});
+
+test(
+  'a shell that is set up for a workspace means it, and its server, by every command',
+  { timeout: 60_000 },
+  async () => {
+    using folder = aFolder();
+    await using server = await serving(['--data-dir', 'data'], { cwd: folder.path });
+    const home = { HOME: folder.path, PATH: process.env['PATH'] ?? '' };
+    const at = ['--url', server.url];
+    await run(['workspace', 'create', 'vision', ...at], { cwd: folder.path, env: home });
+    const { stdout } = await run(['env', '-w', 'vision', '--data-dir', 'data', ...at], { cwd: folder.path, env: home });
+    const set = [...stdout.matchAll(/^export (\w+)='(.*)'$/gm)].map(
+      ([, name = '', value = '']) => [name, value] as const,
+    );
+    const shell = { cwd: folder.path, env: { ...home, ...Object.fromEntries(set) } };
+    const [workspace, doctor] = await Promise.all([
+      lazuli(['workspace', 'show', '--query', 'name'], shell),
+      lazuli(['doctor', '--query', '[-1].detail'], shell),
+    ]);
+    expect([workspace.stdout, doctor.stdout]).toEqual(['"vision"\n', '"vision"\n']);
+  },
+);
 
 test("what Azure's documents have people type gives the tracking URI", { timeout: 60_000 }, async () => {
   using folder = aFolder();

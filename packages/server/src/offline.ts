@@ -27,7 +27,7 @@ export async function openResourceManager(settings: Settings): Promise<OfflineRe
     async send(method, pathAndQuery, body) {
       const response = await server.app.inject({
         method: method as 'GET',
-        url: `${pathAndQuery}${pathAndQuery.includes('?') ? '&' : '?'}api-version=2024-10-01`,
+        url: withVersion(pathAndQuery),
         headers: { host: '127.0.0.1', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
         ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
       });
@@ -36,4 +36,10 @@ export async function openResourceManager(settings: Settings): Promise<OfflineRe
     },
     close: () => server.close(),
   };
+}
+
+/** The link to a next page has one already. */
+function withVersion(pathAndQuery: string): string {
+  if (/[?&]api-version=/i.test(pathAndQuery)) return pathAndQuery;
+  return `${pathAndQuery}${pathAndQuery.includes('?') ? '&' : '?'}api-version=2024-10-01`;
 }

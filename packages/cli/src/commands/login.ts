@@ -13,8 +13,8 @@ import {
   type Authority,
   type SignIn,
 } from '../accounts.ts';
-import { findCloud } from '../clouds.ts';
-import { isAzureMl, trackingUrl, type ConnectionOptions } from '../connection.ts';
+import { findCloud, isCloudChosen } from '../clouds.ts';
+import { accountOfCloud, isAddressGiven, isAzureMl, trackingUrl, type ConnectionOptions } from '../connection.ts';
 import { CommandError } from '../output.ts';
 import { withHelp } from '../command-help.ts';
 import { explained, printer, withOutputOptions, type OutputOptions } from '../server-command.ts';
@@ -47,7 +47,10 @@ export function describeLogin(command: Command, surroundings: Surroundings): voi
   withOutputOptions(
     command
       .option('--url <url>', 'the server to sign in to (LAZULI_URL, MLFLOW_TRACKING_URI)')
-      .option('--cloud <name>', 'or the cloud; with an azureml:// address, the one that is active')
+      .option(
+        '--cloud <name>',
+        'or the cloud (default: the active one, with an azureml:// address or where none is said)',
+      )
       .option('-t, --tenant <tenant>', 'the tenant (default: the one of the account)')
       .option('--use-device-code', 'with a code that is entered in a browser elsewhere')
       .option('--service-principal', 'as a service principal, with --username and --password or --certificate')
@@ -107,7 +110,8 @@ export function accountOf(
     const named = listAccounts(surroundings).find(({ place }) => place.toLowerCase() === cloud.toLowerCase());
     if (named !== undefined) return named;
   } else {
-    const account = findAccount(trackingUrl(options, surroundings), surroundings);
+    const account =
+      accountOfCloud(options, surroundings) ?? findAccount(trackingUrl(options, surroundings), surroundings);
     if (account !== undefined) return account;
   }
   const place = cloud ?? trackingUrl(options, surroundings);
@@ -196,7 +200,9 @@ function signInOf(
 }
 
 async function placeOf(options: LoginOptions, surroundings: Surroundings): Promise<SignInPlace> {
-  const url = options.cloud === undefined ? trackingUrl(options, surroundings) : undefined;
+  const isCloud =
+    options.cloud !== undefined || (isCloudChosen(surroundings) && !isAddressGiven(options, surroundings));
+  const url = isCloud ? undefined : trackingUrl(options, surroundings);
   if (url !== undefined && !isAzureMl(url)) return placeOfServer(url, surroundings);
   const { name, hosts, login, scope } = await findCloud(surroundings, options.cloud);
   return { place: name, hosts, authority: { scope, authorityHost: login } };

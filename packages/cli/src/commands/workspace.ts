@@ -1,34 +1,30 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { workspacePlaceOf } from '../connection.ts';
+import { azureWorkspaceId, findAzure } from '../azure-workspace.ts';
+import { workspaceId, workspacePlaceOf } from '../connection.ts';
 import { CommandError } from '../output.ts';
 import { listAll, resourcesOf, type Resources } from '../resource-manager.ts';
 import { describeCommand, type Description } from '../command-help.ts';
-import { printer, withOutputOptions, type OutputOptions } from '../server-command.ts';
-import { takePlace, withPlace, type PlaceOptions } from '../server-place.ts';
+import { explained, printer, withOutputOptions, type OutputOptions } from '../server-command.ts';
+import { isOffline, takePlace, withPlace, type PlaceOptions } from '../server-place.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { pick } from './options.ts';
 
-/** `lazuli workspace`: workspaces, by the same requests as Azure's clients send. */
+/** `lazuli workspace`: the nouns, options and fields of `az ml workspace`, by the same requests as Azure's clients send. */
 interface Workspace {
   readonly id: string;
   readonly name: string;
   readonly location: string;
-  readonly tags: Readonly<Record<string, string>>;
-  readonly properties: {
-    readonly description: string;
-    readonly friendlyName: string;
-    readonly workspaceId: string;
-    readonly discoveryUrl: string;
-    readonly mlFlowTrackingUri: string;
-    readonly publicNetworkAccess: string;
-  };
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly properties: Readonly<Record<string, unknown>>;
 }
 
 interface NameOptions extends PlaceOptions, OutputOptions {
   readonly subscription?: string;
   readonly resourceGroup?: string;
-  /** The workspace, by the option that other commands have for it. */
+  /** The workspace, by the option that `az ml workspace` has, and by the one that other commands have. */
+  readonly name?: string;
   readonly workspaceName?: string;
 }
 
@@ -38,14 +34,24 @@ interface ChangeOptions extends NameOptions {
   readonly displayName?: string;
   readonly tags?: readonly string[];
   readonly privateLink?: true;
+  readonly storageAccount?: string;
+  readonly keyVault?: string;
+  readonly applicationInsights?: string;
+  readonly containerRegistry?: string;
 }
 
 interface DeleteOptions extends NameOptions {
   readonly force?: true;
+  readonly permanentlyDelete?: true;
 }
 
 interface ConfigOptions extends NameOptions {
   readonly file: string;
+}
+
+/** Where commands about workspaces do their work, and what an id is there. */
+interface WorkspacePlace extends Resources {
+  readonly isAzure: boolean;
 }
 
 /** Where a workspace lies of which nothing else is said. */
@@ -63,104 +69,125 @@ const columns = {
 
 export function describeWorkspace(command: Command, surroundings: Surroundings): void {
   const { output, workingDir } = surroundings;
-  const subcommand = (usage: string, summary: string, ...examples: Description['examples']) =>
-    takePlace(
+  const subcommand = (usage: string, summary: string, ...examples: Description['examples']) => {
+    const described = takePlace(
       describeCommand(command, { usage, summary, examples })
         .option(
           '--subscription <id>',
-          `its subscription, a GUID (AZURE_SUBSCRIPTION_ID; default: ${defaultSubscription})`,
+          `its subscription, a GUID (AZURE_SUBSCRIPTION_ID; default of a server: ${defaultSubscription})`,
         )
-        .option('-g, --resource-group <name>', `its resource group (default: ${defaultGroup})`),
+        .option('-g, --resource-group <name>', `its resource group (default of a server: ${defaultGroup})`),
     );
-  const changing = (described: Command) =>
+    return withOutputOptions(described);
+  };
+  const named = (described: Command) =>
     described
+      .option('-n, --name <name>', 'its name, in place of the argument')
+      .option('-w, --workspace-name <name>', 'the same');
+  const changing = (described: Command) =>
+    named(described)
       .option('--description <text>', 'what it is for')
       .option('--display-name <name>', 'what pages show')
       .option('--tags <key=value...>', 'its tags; those that it has are replaced');
 
   changing(
     subcommand(
-      'create <name>',
-      'Create a workspace; its subscription and group come with it',
+      'create [name]',
+      'Create a workspace; on a server its subscription and group come with it',
       'lazuli workspace create vision --resource-group team --tags owner=ann',
+      'lazuli workspace create -n vision -g team --storage-account "$STORAGE_ID" --key-vault "$VAULT_ID"',
     ),
   )
-    .option('--location <region>', 'its region, a part of its address (default: local)')
+    .option(
+      '-l, --location <region>',
+      'its region, a part of its address (default: that of the group; of a server: local)',
+    )
     .option('--private-link', 'reached under a host name of its own')
-    .action(async (name: string, options: ChangeOptions) => {
-      const body = {
-        ...(options.location === undefined ? {} : { location: options.location }),
-        ...changeOf(options),
-      };
-      const workspace = await withPlace(options, surroundings, resourcesOf('make'), async ({ send }) => {
-        const id = idOf(name, options, surroundings);
-        if (await isThere({ send }, id)) throw new CommandError(1, `There is a workspace ${name} already.`);
-        return (await send('PUT', id, body)) as Workspace;
+    .option('--storage-account <id>', 'at Azure: the storage account that it works with')
+    .option('--key-vault <id>', 'at Azure: its key vault')
+    .option('--application-insights <id>', 'at Azure: its Application Insights')
+    .option('--container-registry <id>', 'at Azure: its container registry')
+    .action(async (argument: string | undefined, options: ChangeOptions) => {
+      const print = printer(options, surroundings, columns);
+      const name = nameOf(argument, options);
+      if (name === undefined) throw unnamed('create');
+      const workspace = await at(options, 'make', async (place) => {
+        const id = idOf(place, name, options);
+        if (await isThere(place, id)) throw new CommandError(1, `There is a workspace ${name} already.`);
+        return place.send('PUT', id, { ...(await bodyOf(place, id, options)), ...changeOf(options) });
       });
-      output.result(workspace.properties.mlFlowTrackingUri);
       output.remark(`The workspace ${name} is created.`);
+      print(shown(workspace as Workspace));
     });
 
   changing(
     subcommand(
-      'update <name>',
+      'update [name]',
       "Change a workspace's description, display name or tags",
       'lazuli workspace update vision --description "Pictures of flowers"',
     ),
-  ).action(async (name: string, options: ChangeOptions) => {
-    await withPlace(options, surroundings, resourcesOf('read'), ({ send }) =>
-      send('PATCH', idOf(name, options, surroundings), changeOf(options)),
-    );
-    output.remark(`The workspace ${name} is changed.`);
+  ).action(async (argument: string | undefined, options: ChangeOptions) => {
+    const print = printer(options, surroundings, columns);
+    const workspace = (await at(options, 'read', (place) =>
+      place.send('PATCH', idOf(place, nameOf(argument, options), options), changeOf(options)),
+    )) as Workspace;
+    output.remark(`The workspace ${workspace.name} is changed.`);
+    print(shown(workspace));
   });
 
-  withOutputOptions(
-    subcommand('list', 'List the workspaces that you may read', 'lazuli workspace list -o table'),
+  subcommand(
+    'list',
+    'List the workspaces that you may read',
+    'lazuli workspace list -o table',
+    'lazuli workspace list -g team --query "[].name" -o tsv',
   ).action(async (options: NameOptions) => {
     const print = printer(options, surroundings, columns);
-    const workspaces = await withPlace(options, surroundings, resourcesOf('read'), (resources) =>
-      listed(resources, options),
-    );
-    print(workspaces.map(shown));
+    print((await at(options, 'read', (place) => listed(place, options))).map(shown));
   });
 
-  withOutputOptions(
+  named(
     subcommand(
       'show [name]',
-      'Show a workspace',
+      'Show a workspace; without a name, the one that LAZULI_WORKSPACE, config.json or lazuli configure name',
       'lazuli workspace show vision -o table',
       `MLFLOW_TRACKING_URI=$(lazuli workspace show --query mlflow_tracking_uri | sed 's/"//g')`,
     ),
-  )
-    .option('-w, --workspace-name <name>', 'its name (LAZULI_WORKSPACE, config.json, or what lazuli configure keeps)')
-    .action(async (name: string | undefined, options: NameOptions) => {
-      const print = printer(options, surroundings, columns);
-      print(shown(await get(name, options)));
-    });
+  ).action(async (argument: string | undefined, options: NameOptions) => {
+    const print = printer(options, surroundings, columns);
+    print(shown(await get(nameOf(argument, options), options)));
+  });
 
-  subcommand(
-    'config <name>',
-    "Write a workspace's config.json, which Azure's Python clients read",
-    'lazuli workspace config vision --file ./config.json',
+  named(
+    subcommand(
+      'config [name]',
+      "Write a workspace's config.json, which Azure's Python clients read",
+      'lazuli workspace config vision --file ./config.json',
+    ),
   )
     .option('--file <file>', 'where to', 'config.json')
-    .action(async (name: string, options: ConfigOptions) => {
-      const workspace = await get(name, options);
+    .action(async (argument: string | undefined, options: ConfigOptions) => {
+      const print = printer(options, surroundings);
+      const workspace = await get(nameOf(argument, options), options);
       const [, , subscription_id, , resource_group] = workspace.id.split('/');
       const config = { subscription_id, resource_group, workspace_name: workspace.name };
       const file = resolve(workingDir, options.file);
       writeFileSync(file, `${JSON.stringify(config, null, 2)}\n`);
       output.remark(`Wrote ${options.file}.`);
+      print(config);
     });
 
-  subcommand('delete <name>', 'Delete an empty workspace', 'lazuli workspace delete vision --force')
+  named(subcommand('delete [name]', 'Delete an empty workspace', 'lazuli workspace delete vision --force'))
     .option('--force', 'with everything in it, for good')
-    .action(async (name: string, options: DeleteOptions) => {
-      await withPlace(options, surroundings, resourcesOf('read'), async ({ send }) => {
-        const id = idOf(name, options, surroundings);
-        if (!(await isThere({ send }, id))) throw new CommandError(3, `There is no workspace ${name}.`);
-        const query = options.force === true ? '?forceToPurge=true' : '';
-        await send('DELETE', id + query).catch((error: unknown) => {
+    .option('-p, --permanently-delete', 'as --force, as az ml calls it')
+    .option('-y, --yes', 'as without it: nothing is asked')
+    .action(async (argument: string | undefined, options: DeleteOptions) => {
+      const name = nameOf(argument, options);
+      if (name === undefined) throw unnamed('delete');
+      await at(options, 'read', async (place) => {
+        const id = idOf(place, name, options);
+        if (!(await isThere(place, id))) throw new CommandError(3, `There is no workspace ${name}.`);
+        const isForced = (options.force ?? options.permanentlyDelete) === true;
+        await place.send('DELETE', id + (isForced ? '?forceToPurge=true' : '')).catch((error: unknown) => {
           const message = error instanceof Error ? error.message : String(error);
           throw new CommandError(1, message.replace('forceToPurge=true', '--force'), { cause: error });
         });
@@ -169,23 +196,56 @@ export function describeWorkspace(command: Command, surroundings: Surroundings):
     });
 
   async function get(name: string | undefined, options: NameOptions): Promise<Workspace> {
-    return withPlace(
-      options,
-      surroundings,
-      resourcesOf('read'),
-      async ({ send }) => (await send('GET', idOf(name, options, surroundings))) as Workspace,
-    );
+    return at(options, 'read', async (place) => (await place.send('GET', idOf(place, name, options))) as Workspace);
+  }
+
+  /** At Azure, at a running server, or in a database. */
+  async function at<Result>(
+    options: NameOptions,
+    database: 'make' | 'read',
+    work: (place: WorkspacePlace) => Promise<Result>,
+  ): Promise<Result> {
+    return explained(async () => {
+      const azure = isOffline(options) ? undefined : await findAzure(options, surroundings);
+      if (azure !== undefined) return work({ ...azure, isAzure: true });
+      return withPlace(options, surroundings, resourcesOf(database), ({ send }) => work({ send, isAzure: false }));
+    });
+  }
+
+  function idOf({ isAzure }: WorkspacePlace, name: string | undefined, options: NameOptions): string {
+    const meant = { ...options, ...(name === undefined ? {} : { workspaceName: name }) };
+    if (isAzure) return azureWorkspaceId(meant, surroundings);
+    const place = workspacePlaceOf(meant, surroundings);
+    return workspaceId({ subscription: defaultSubscription, group: defaultGroup, name: defaultWorkspace, ...place });
+  }
+
+  /** *Azure CLI: of the group that is configured, where one is.* A server has few enough to show all. */
+  async function listed(place: WorkspacePlace, options: NameOptions): Promise<Workspace[]> {
+    const { subscription, group } = place.isAzure
+      ? workspacePlaceOf(options, surroundings)
+      : { subscription: options.subscription, group: options.resourceGroup };
+    const scopes =
+      subscription === undefined
+        ? (await listAll<{ readonly id: string }>(place, subscriptions)).map(({ id }) => id)
+        : [`/subscriptions/${encodeURIComponent(subscription)}`];
+    const below = `${group === undefined ? '' : `/resourceGroups/${encodeURIComponent(group)}`}/${kind}`;
+    return (await Promise.all(scopes.map((scope) => listAll<Workspace>(place, scope + below)))).flat();
   }
 }
 
-function idOf(name: string | undefined, options: NameOptions, surroundings: Surroundings): string {
-  const place = workspacePlaceOf(options, surroundings);
-  const names = [
-    place.subscription ?? defaultSubscription,
-    place.group ?? defaultGroup,
-    name ?? place.name ?? defaultWorkspace,
-  ].map(encodeURIComponent);
-  return `/subscriptions/${names[0]}/resourceGroups/${names[1]}/providers/Microsoft.MachineLearningServices/workspaces/${names[2]}`;
+const kind = 'providers/Microsoft.MachineLearningServices/workspaces';
+/** *Azure: each provider has versions of its own.* */
+const subscriptions = '/subscriptions?api-version=2022-12-01';
+const groupVersion = 'api-version=2022-09-01';
+
+function nameOf(argument: string | undefined, { name, workspaceName }: NameOptions): string | undefined {
+  const [only, other] = [...new Set([argument, name, workspaceName].filter((one) => one !== undefined))];
+  if (other !== undefined) throw new CommandError(2, `Two names are given: ${only} and ${other}.`);
+  return only;
+}
+
+function unnamed(verb: string): CommandError {
+  return new CommandError(2, `Give the name of the workspace: lazuli workspace ${verb} <name>.`);
 }
 
 async function isThere({ send }: Resources, id: string): Promise<boolean> {
@@ -198,33 +258,46 @@ async function isThere({ send }: Resources, id: string): Promise<boolean> {
   }
 }
 
-async function listed(resources: Resources, { subscription, resourceGroup }: NameOptions): Promise<Workspace[]> {
-  const kind = 'providers/Microsoft.MachineLearningServices/workspaces';
-  const wanted =
-    subscription === undefined
-      ? (await listAll<{ readonly id: string }>(resources, '/subscriptions')).map(({ id }) => id)
-      : [`/subscriptions/${encodeURIComponent(subscription)}`];
-  const lists = await Promise.all(
-    wanted.map((scope) =>
-      listAll<Workspace>(
-        resources,
-        resourceGroup === undefined
-          ? `${scope}/${kind}`
-          : `${scope}/resourceGroups/${encodeURIComponent(resourceGroup)}/${kind}`,
-      ),
-    ),
-  );
-  return lists.flat();
+/** What only the creation says. *Azure: a workspace has a region, an identity, a storage account and a key vault.* */
+async function bodyOf(
+  { send, isAzure }: WorkspacePlace,
+  id: string,
+  { location, storageAccount, keyVault }: ChangeOptions,
+) {
+  if (location !== undefined && !isAzure) return { location };
+  if (!isAzure) return {};
+  if (storageAccount === undefined || keyVault === undefined) {
+    throw new CommandError(
+      2,
+      'At Azure a workspace is made of resources that are there: give --storage-account and --key-vault by their ids.',
+    );
+  }
+  const [group = ''] = id.split('/providers/');
+  const place = location ?? ((await send('GET', `${group}?${groupVersion}`)) as { readonly location: string }).location;
+  return { location: place, identity: { type: 'SystemAssigned' } };
 }
 
-function changeOf({ description, displayName, tags, privateLink }: ChangeOptions) {
+function changeOf({
+  tags,
+  description,
+  displayName: friendlyName,
+  privateLink,
+  storageAccount,
+  keyVault,
+  applicationInsights,
+  containerRegistry,
+}: ChangeOptions) {
   return {
     ...(tags === undefined ? {} : { tags: Object.fromEntries(tags.map(tagOf)) }),
-    properties: {
-      ...(description === undefined ? {} : { description }),
-      ...(displayName === undefined ? {} : { friendlyName: displayName }),
-      ...(privateLink === undefined ? {} : { publicNetworkAccess: 'Disabled' }),
-    },
+    properties: pick({
+      description,
+      friendlyName,
+      publicNetworkAccess: privateLink === undefined ? undefined : 'Disabled',
+      storageAccount,
+      keyVault,
+      applicationInsights,
+      containerRegistry,
+    }),
   };
 }
 
@@ -234,21 +307,28 @@ function tagOf(text: string): [string, string] {
   return [text.slice(0, sign), text.slice(sign + 1)];
 }
 
-/** *Azure's command line: snake_case, so that pipelines that are written for it go on working.* */
-function shown({ id, name, location, tags, properties }: Workspace) {
+/** *`az ml workspace`: snake_case, and the group also as `resourceGroup`, so that pipelines that are written for it go on working.* */
+function shown({ id, name, location, tags = {}, properties }: Workspace) {
   const [, , subscription_id = '', , resource_group = ''] = id.split('/');
+  const text = (property: string) => properties[property] ?? null;
   return {
     id,
     name,
     subscription_id,
     resource_group,
+    resourceGroup: resource_group,
     location,
-    display_name: properties.friendlyName,
-    description: properties.description,
+    display_name: text('friendlyName'),
+    description: text('description'),
     tags,
-    workspace_id: properties.workspaceId,
-    discovery_url: properties.discoveryUrl,
-    mlflow_tracking_uri: properties.mlFlowTrackingUri,
-    public_network_access: properties.publicNetworkAccess,
+    workspace_id: text('workspaceId'),
+    discovery_url: text('discoveryUrl'),
+    mlflow_tracking_uri: text('mlFlowTrackingUri'),
+    public_network_access: text('publicNetworkAccess'),
+    storage_account: text('storageAccount'),
+    key_vault: text('keyVault'),
+    application_insights: text('applicationInsights'),
+    container_registry: text('containerRegistry'),
+    provisioning_state: text('provisioningState'),
   };
 }

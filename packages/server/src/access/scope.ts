@@ -18,6 +18,16 @@ export function workspaceScope(place: WorkspacePlace): string {
   return `${groupScope(place)}/providers/${provider}/workspaces/${place.name}`;
 }
 
+/** The place that a workspace's scope tells; undefined for any other text. */
+export function placeOfScope(scope: string): WorkspacePlace | undefined {
+  const [, subscriptionId, resourceGroup, name] =
+    /^\/subscriptions\/([^/]+)\/resourceGroups\/([^/]+)\/providers\/Microsoft\.MachineLearningServices\/workspaces\/([^/]+)$/i.exec(
+      scope,
+    ) ?? [];
+  if (subscriptionId === undefined || resourceGroup === undefined || name === undefined) return undefined;
+  return { subscriptionId, resourceGroup, name };
+}
+
 /** A scope as it is compared: in small letters, without a slash at its end, so that everything is the empty text. */
 export function scopeKey(scope: string): string {
   return scope.toLowerCase().replace(/\/+$/, '');

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { invalidParameter, MlflowError } from '@lazuli/contract';
 import type { WorkspaceRef } from '../access/caller.ts';
-import type { WorkspacePlace } from '../access/scope.ts';
+import { placeOfScope, type WorkspacePlace } from '../access/scope.ts';
 import type { Db, Engine } from '../database/engine.ts';
 import {
   findWorkspaceAt,
@@ -26,6 +26,7 @@ export const defaultWorkspaceName = 'default';
 export interface WorkspaceDirectory {
   /** The workspace of requests that name none. */
   default(): WorkspaceRef | Promise<WorkspaceRef>;
+  /** By its name, or by its long form, where the name is not unique: `/subscriptions/…/workspaces/{name}`. */
   byName(name: string): WorkspaceRef | Promise<WorkspaceRef>;
   /** By Azure's form of an address, without regard to case. */
   at(place: WorkspacePlace): WorkspaceRef | Promise<WorkspaceRef>;
@@ -67,11 +68,10 @@ export async function openWorkspaceDirectory(
       return isDefaultKnown ? defaultRef : loadDefault();
     },
     byName(name) {
-      return known.get(name) ?? load(name);
+      const place = name.startsWith('/') ? placeOfScope(name) : undefined;
+      return place === undefined ? (known.get(name) ?? load(name)) : at(place);
     },
-    at(place) {
-      return knownPlaces.get(keyOf(place)) ?? loadAt(place);
-    },
+    at,
     async byGuid(guid) {
       const row = await findWorkspaceByGuid(engine.db, guid);
       if (row === undefined) throw new MlflowError('RESOURCE_DOES_NOT_EXIST', 'The workspace is not there any more.');
@@ -84,6 +84,10 @@ export async function openWorkspaceDirectory(
       knownPlaces.clear();
     },
   };
+
+  function at(place: WorkspacePlace): WorkspaceRef | Promise<WorkspaceRef> {
+    return knownPlaces.get(keyOf(place)) ?? loadAt(place);
+  }
 
   async function load(name: string): Promise<WorkspaceRef> {
     if (!isAzureName(name)) checkWorkspaceName(name);

@@ -45,6 +45,24 @@ describe("Azure's address", () => {
     expect(header.status).toBe(200);
   });
 
+  onEveryEngine('is taken from the header, too, where names are not unique', async (server) => {
+    await server.client.workspaces.createWorkspace({ name: 'team-a' });
+    const scope = (group: string) =>
+      defaultScope.replace('/resourceGroups/lazuli/', `/resourceGroups/${group}/`).replace(/default$/, 'team-a');
+    const made = await server.request('PUT', `${scope('other')}?api-version=2024-10-01`, {});
+    expect(made.status).toBe(201);
+    const inOther = server.clientFor({ workspace: scope('OTHER') });
+    await inOther.experiments.createExperiment({ name: 'only here' });
+    await expect(
+      server.clientFor({ workspace: 'team-a' }).experiments.searchExperiments({ max_results: 1 }),
+    ).rejects.toThrow('not unique');
+    const found = (workspace: string) =>
+      server.clientFor({ workspace }).experiments.getExperimentByName({ experiment_name: 'only here' });
+    expect((await found(scope('other'))).experiment.workspace).toBe('team-a');
+    await expect(found(scope('lazuli'))).rejects.toThrow("'only here'");
+    await expect(found(scope('nowhere'))).rejects.toMatchObject({ status: 404 });
+  });
+
   onEveryEngine('takes the logging verbs in, the asynchronous one too', async (server) => {
     const { run_id } = await aRun(server.client);
     const base = `${mlflowAt(defaultScope)}/api/2.0`;

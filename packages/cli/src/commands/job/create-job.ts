@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import type { Server } from '@lazuli/client';
 import { findAzureWorkspace } from '../../azure-workspace.ts';
-import { connect, connectTracking } from '../../connection.ts';
+import { connect } from '../../connection.ts';
 import { AnswerWithStatus, CommandError } from '../../output.ts';
 import { statusOf } from '../../run-program.ts';
 import type { ServerOptions } from '../../server-command.ts';
@@ -20,7 +21,7 @@ export interface CreateOptions extends ServerOptions {
   readonly stream?: true;
 }
 
-export async function createJob(options: CreateOptions, surroundings: Surroundings): Promise<unknown> {
+export async function createJob(server: Server, options: CreateOptions, surroundings: Surroundings): Promise<unknown> {
   const read = readJobFile(options.file, options.set ?? [], surroundings);
   const file = options.name === undefined ? read : { ...read, name: checkJobName('--name', options.name) };
   const isLocal = file.compute === 'local' || file.compute === 'azureml:local';
@@ -35,7 +36,6 @@ export async function createJob(options: CreateOptions, surroundings: Surroundin
   const experimentName = file.experimentName ?? basename(surroundings.workingDir);
   const job = await putArmJob(azure, azure.scope, file, experimentName);
   if (options.stream !== true) return armJobShown(job);
-  const server = await connectTracking({ ...options, url: await azure.trackingUri() }, surroundings);
   const { info } = await followJob(server, job.name, surroundings.output.remark);
   const shown = armJobShown(await getArmJob(azure, azure.scope, job.name));
   return info.status === 'FINISHED' ? shown : new AnswerWithStatus(shown, 1);

@@ -1,7 +1,8 @@
 import { basename, join, resolve } from 'node:path';
+import type { Server } from '@lazuli/client';
 import type { Command } from 'commander';
 import { findAzureWorkspace } from '../../azure-workspace.ts';
-import { connectTracking, type ConnectionOptions } from '../../connection.ts';
+import type { ConnectionOptions } from '../../connection.ts';
 import { EndWithStatus } from '../../output.ts';
 import { limitOf } from '../../pages.ts';
 import { statusOf } from '../../run-program.ts';
@@ -44,7 +45,7 @@ export function describeJob(command: Command, surroundings: Surroundings): void 
       'lazuli job create -f job.yml --stream',
       'lazuli job create -f job.yml --set inputs.rate=0.1 --set display_name=slower --query name -o tsv',
     ],
-    answer: (_server, options) => createJob(options, surroundings),
+    answer: (server, options) => createJob(server, options, surroundings),
   });
 
   addServerCommand<{ maxResults?: string }>(command, surroundings, {
@@ -80,8 +81,8 @@ export function describeJob(command: Command, surroundings: Surroundings): void 
     options: byName,
     notes: 'The command ends with status 1 where the job did not complete.',
     examples: ['lazuli job stream -n nightly-17'],
-    async answer(_server, options) {
-      const { server, runId } = await runOf(options);
+    async answer(server, options) {
+      const runId = await idOfRun(server, options);
       const { info } = await followJob(server, runId, surroundings.output.result);
       surroundings.output.remark(`lazuli: run ${runId} ${info.status}`);
       if (info.status !== 'FINISHED') throw new EndWithStatus(1);
@@ -96,22 +97,17 @@ export function describeJob(command: Command, surroundings: Surroundings): void 
         .option('-p, --download-path <folder>', 'where that folder is made (default: here)')
         .option('--all', 'everything, as without it'),
     examples: ['lazuli job download -n nightly-17 --download-path ./nightly'],
-    async answer(_server, options) {
-      const { server, runId } = await runOf(options);
+    async answer(server, options) {
+      const runId = await idOfRun(server, options);
       const folder = resolve(surroundings.workingDir, options.downloadPath ?? '.');
       return server.download(`runs:/${runId}`, join(folder, 'artifacts'));
     },
   });
 
   /** *In Azure ML a job is a run of its name.* */
-  async function runOf(options: ConnectionOptions & { readonly name: string }) {
-    const azure = await findAzureWorkspace(options, surroundings);
-    if (azure !== undefined) {
-      const server = await connectTracking({ ...options, url: await azure.trackingUri() }, surroundings);
-      return { server, runId: options.name };
-    }
-    const server = await connectTracking(options, surroundings);
-    return { server, runId: (await findRunJob(server.client, options.name)).info.run_id };
+  async function idOfRun({ client }: Server, options: ConnectionOptions & { readonly name: string }): Promise<string> {
+    if ((await findAzureWorkspace(options, surroundings)) !== undefined) return options.name;
+    return (await findRunJob(client, options.name)).info.run_id;
   }
 }
 
