@@ -10,6 +10,7 @@ import {
 } from '../azure/arm-fixture.ts';
 import type { Arm } from '../azure/arm-fixture.ts';
 import { openDirectly } from '../direct-database.ts';
+import { fuzzLimitMs } from './fuzz-limit.ts';
 import { hostileTexts } from './hostile-values.ts';
 
 /** How many requests are sent by each of the two. The nightly run sends many more. */
@@ -104,7 +105,7 @@ async function fuzz(arm: Arm): Promise<number> {
 
 test(
   'no request to Azure Resource Manager fails the server, and a Reader changes nothing',
-  { timeout: 600_000 },
+  { timeout: fuzzLimitMs(requests) },
   async () => {
     await using server = await anArmServer();
     const reader = await server.holder({ role: 'Reader', scope: subscription });

@@ -5,6 +5,7 @@ import { expect, inject, test } from 'vitest';
 import { openDirectly } from '../direct-database.ts';
 import { aRun, startServer, type TestServer } from '../server-fixture.ts';
 import { generatedRequest, type Generated, type LiveNames } from './contract-inputs.ts';
+import { fuzzLimitMs } from './fuzz-limit.ts';
 import { hostileBodies } from './hostile-values.ts';
 
 /** How many requests are sent. The nightly run sends many more; reading them is the same on every engine, so one gets most. */
@@ -83,7 +84,7 @@ test('no request to any endpoint fails the server, hangs, or changes something w
     if (!isReached) unreachable.push(endpoint.summary);
   }
   expect(unreachable).toEqual([]);
-}, 600_000);
+}, fuzzLimitMs(requests));
 
 test('every hostile body gets an orderly answer from every endpoint', async () => {
   await using server = await startServer();
