@@ -28,63 +28,69 @@ const routes = Object.values(contract).flatMap((group) =>
   ),
 );
 
-test('no request to any endpoint fails the server, hangs, or changes something when it is refused', async () => {
-  await using server = await startServer();
-  const seed = await seededServer(server);
-  await using watch = await watchTables(server, seed);
-  const seen = { total: 0, ok: 0, watched: 0, refused: 0 };
-  const reached = new Set<Endpoint>();
-  await fc.assert(
-    fc.asyncProperty(generatedRequest(routes, seed), async (request) => {
-      const watched = seen.total % watchedEvery === 0;
-      const before = watched ? await watch.dump() : '';
-      const answer = await sent(server, request);
-      seen.total++;
-      expectOrderly(answer);
-      // A local folder hands out no URLs: that an endpoint is not for it is all that it has to say.
-      if (answer.status === 501) reached.add(request.endpoint);
-      if (answer.status < 300) {
-        seen.ok++;
-        reached.add(request.endpoint);
-        await seed.restore(request);
-        return;
+test(
+  'no request to any endpoint fails the server, hangs, or changes something when it is refused',
+  async () => {
+    await using server = await startServer();
+    const seed = await seededServer(server);
+    await using watch = await watchTables(server, seed);
+    const seen = { total: 0, ok: 0, watched: 0, refused: 0 };
+    const reached = new Set<Endpoint>();
+    await fc.assert(
+      fc.asyncProperty(generatedRequest(routes, seed), async (request) => {
+        const watched = seen.total % watchedEvery === 0;
+        const before = watched ? await watch.dump() : '';
+        const answer = await sent(server, request);
+        seen.total++;
+        expectOrderly(answer);
+        // A local folder hands out no URLs: that an endpoint is not for it is all that it has to say.
+        if (answer.status === 501) reached.add(request.endpoint);
+        if (answer.status < 300) {
+          seen.ok++;
+          reached.add(request.endpoint);
+          await seed.restore(request);
+          return;
+        }
+        seen.refused++;
+        if (request.method !== 'HEAD') {
+          expect(JSON.parse(answer.text)).toMatchObject({
+            error_code: expect.any(String) as string,
+            message: expect.any(String) as string,
+          });
+        }
+        // What a message quotes is cut to a readable length.
+        expect(answer.text.length).toBeLessThan(50_000);
+        if (!watched) return;
+        seen.watched++;
+        expect(await watch.dump()).toBe(before);
+      }),
+      { numRuns: requests, endOnFailure: true },
+    );
+    expect(({} as Record<string, unknown>)['admin']).toBeUndefined();
+    // Otherwise the generator would have tested the reader alone.
+    expect(seen.ok / seen.total).toBeGreaterThan(1 / 3);
+    expect(seen.refused / seen.total).toBeGreaterThan(1 / 5);
+    expect(seen.watched).toBeGreaterThan(requests / 50);
+    // Chance may have left out an endpoint: it is asked on until it does what it is for.
+    const never = new Set(Object.values(contract).flatMap((group) => Object.values<Endpoint>(group))).difference(
+      reached,
+    );
+    const unreachable: string[] = [];
+    for (const endpoint of never) {
+      const own = routes.filter((route) => route.endpoint === endpoint);
+      let isReached = false;
+      for (const request of fc.sample(generatedRequest(own, seed), askedOn)) {
+        const { status } = await sent(server, request);
+        if (status < 300) await seed.restore(request);
+        isReached = status < 300 || status === 501;
+        if (isReached) break;
       }
-      seen.refused++;
-      if (request.method !== 'HEAD') {
-        expect(JSON.parse(answer.text)).toMatchObject({
-          error_code: expect.any(String) as string,
-          message: expect.any(String) as string,
-        });
-      }
-      // What a message quotes is cut to a readable length.
-      expect(answer.text.length).toBeLessThan(50_000);
-      if (!watched) return;
-      seen.watched++;
-      expect(await watch.dump()).toBe(before);
-    }),
-    { numRuns: requests, endOnFailure: true },
-  );
-  expect(({} as Record<string, unknown>)['admin']).toBeUndefined();
-  // Otherwise the generator would have tested the reader alone.
-  expect(seen.ok / seen.total).toBeGreaterThan(1 / 3);
-  expect(seen.refused / seen.total).toBeGreaterThan(1 / 5);
-  expect(seen.watched).toBeGreaterThan(requests / 50);
-  // Chance may have left out an endpoint: it is asked on until it does what it is for.
-  const never = new Set(Object.values(contract).flatMap((group) => Object.values<Endpoint>(group))).difference(reached);
-  const unreachable: string[] = [];
-  for (const endpoint of never) {
-    const own = routes.filter((route) => route.endpoint === endpoint);
-    let isReached = false;
-    for (const request of fc.sample(generatedRequest(own, seed), askedOn)) {
-      const { status } = await sent(server, request);
-      if (status < 300) await seed.restore(request);
-      isReached = status < 300 || status === 501;
-      if (isReached) break;
+      if (!isReached) unreachable.push(endpoint.summary);
     }
-    if (!isReached) unreachable.push(endpoint.summary);
-  }
-  expect(unreachable).toEqual([]);
-}, fuzzLimitMs(requests));
+    expect(unreachable).toEqual([]);
+  },
+  fuzzLimitMs(requests),
+);
 
 test('every hostile body gets an orderly answer from every endpoint', async () => {
   await using server = await startServer();
