@@ -78,7 +78,7 @@ export async function checkSource(given: GivenSource, origins: Origins): Promise
   else if (scheme === 'models') requireLoggedModel(place);
   else {
     refuseRelative(source);
-    if (scheme === 'runs') requireRun(place, authority);
+    if (scheme === 'runs') await requireRun(place, authority, origins);
     else if (scheme === 'mlflow-artifacts') await requireInside('proxied', place, origins);
   }
   const model = modelId === undefined ? undefined : await origins.findLoggedModel(modelId);
@@ -220,10 +220,16 @@ function unidentified(source: string, parameter: 'run_id' | 'model_id'): MlflowE
   );
 }
 
-function requireRun({ source, runId, modelId }: GivenSource, authority: string | undefined): void {
+/** *MLflow takes the name of a run that is not there.* Here a run that is gone for good gets no new versions. */
+async function requireRun(
+  { source, runId, modelId }: GivenSource,
+  authority: string | undefined,
+  { findRun }: Origins,
+): Promise<void> {
   if (modelId !== undefined) throw unidentified(source, 'model_id');
   const [named] = splitUri(source).path.replace(/^\/+/, '').split('/');
-  if (authority || runId === undefined || named !== runId) throw unidentified(source, 'run_id');
+  const isNamed = !authority && runId !== undefined && named === runId;
+  if (!isNamed || (await findRun(runId)) === undefined) throw unidentified(source, 'run_id');
 }
 
 function requireLoggedModel({ source, modelId }: GivenSource): void {

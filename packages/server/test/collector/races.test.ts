@@ -7,13 +7,14 @@ import { collectAll } from './collecting-everything.ts';
 
 onTwoSides('of a new version and the end of its run, one comes too late', async ({ a, b }) => {
   await a.client.registeredModels.createRegisteredModel({ name: 'm' });
-  await repeat(async (random) => {
+  await repeat(async (random, index) => {
     const { run_id } = await aRun(a.client);
     const { artifact_uri } = (await a.client.runs.getRun({ run_id })).run.info;
+    const source = index % 2 === 0 ? `${artifact_uri}/x` : `runs:/${run_id}/x`;
     await a.client.runs.deleteRun({ run_id });
     const [created, emptied] = await race(
       random,
-      () => a.client.modelVersions.createModelVersion({ name: 'm', source: `${artifact_uri}/x`, run_id }),
+      () => a.client.modelVersions.createModelVersion({ name: 'm', source, run_id }),
       () => collectAll(b.client, { run_ids: [run_id] }),
     );
     const isThere = (await outcomeOf(() => b.client.runs.getRun({ run_id }))).ok;

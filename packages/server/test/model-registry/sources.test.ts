@@ -77,6 +77,17 @@ describe.each(refused)('%s', (_attack, template, rule) => {
   });
 });
 
+test('a run that is not there is no source, whoever names it', async () => {
+  const run_id = '0123456789abcdef0123456789abcdef';
+  for (const source of [`runs:/${run_id}/m`, `mlflow-artifacts:/0/${run_id}/artifacts/m`]) {
+    const create = server.client.modelVersions.createModelVersion({ name: 'm', source, run_id });
+    await expect(create).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringContaining(identify('run_id')) as string,
+    });
+  }
+});
+
 test('GHSA-wp72-7hj9-5265, CVE-2024-3099: names that are paths, or the encoded twins of some, are refused', async () => {
   for (const name of ['../etc', '..', 'a/b', 'a%2fb', '%2e%2e', 'a%252Fb']) {
     await expect(server.client.registeredModels.createRegisteredModel({ name })).rejects.toMatchObject({ status: 400 });
