@@ -139,6 +139,14 @@ describe('an authorization code', () => {
     expect(await refused({ code_verifier: '' })).toBe(501481);
     expect(await refused({ code_verifier: pkce().verifier })).toBe(501481);
     expect(await refused({ code_verifier: challenge })).toBe(501481);
+    const guessed = await aCode(server, user, authorizeQuery(challenge));
+    expect(refusal(await server.token(codeFields(guessed, pkce().verifier))).code).toBe(501481);
+    expect(refusal(await server.token(codeFields(guessed, verifier))).code).toBe(54005);
+    for (const code_challenge of ['short', `${challenge}A`, `${challenge.slice(1)}=`]) {
+      const query = authorizeQuery(challenge, { code_challenge });
+      const { headers } = await server.request('GET', `${authorizePath}?${query.toString()}`);
+      expect(String(headers['location'])).toContain('AADSTS9002313');
+    }
     for (const change of [{ code_challenge: '' }, { code_challenge_method: 'plain' }, { code_challenge_method: '' }]) {
       const query = authorizeQuery(challenge, change);
       const { headers } = await server.request('GET', `${authorizePath}?${query.toString()}`);

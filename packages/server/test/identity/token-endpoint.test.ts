@@ -262,6 +262,38 @@ describe('a client assertion', () => {
     });
   });
 
+  test('assertion replay: no other spelling of the same resource makes a new use of it', async () => {
+    await using server = await startAuthority();
+    const { sign, fieldsOf } = await aCertificate(server);
+    const assertion = await sign({ claims: { exp: Date.now() / 1000 + 3_600 } });
+    expect((await server.token(fieldsOf(assertion))).status).toBe(200);
+    pass(31_000);
+    const spellings = [
+      `${arm} `,
+      `${arm} openid`,
+      arm.replace('/.', '//.'),
+      arm.toUpperCase().replace('DEFAULT', 'default'),
+    ];
+    const codes = await Promise.all(
+      spellings.map(async (scope) => refusal(await server.token(fieldsOf(assertion, scope))).code),
+    );
+    expect(codes).toEqual(spellings.map(() => 700027));
+    const { scope: _, ...version1 } = fieldsOf(assertion);
+    const resource = { ...version1, resource: 'https://management.azure.com/' };
+    expect(refusal(await server.form('/adfs/oauth2/token', resource)).code).toBe(700027);
+  });
+
+  test('assertion replay: ten minutes after its first use it is good for no resource', async () => {
+    await using server = await startAuthority();
+    const { sign, fieldsOf } = await aCertificate(server);
+    const assertion = await sign({ claims: { exp: Date.now() / 1000 + 3_600 } });
+    expect((await server.token(fieldsOf(assertion))).status).toBe(200);
+    pass(9 * minute);
+    expect((await server.token(fieldsOf(assertion, `${publicUrl}/.default`))).status).toBe(200);
+    pass(2 * minute);
+    expect(refusal(await server.token(fieldsOf(assertion, 'https://ml.azure.com/.default'))).code).toBe(700027);
+  });
+
   test('token forgery: is refused with another key, audience, subject, time, without jti, or under a shared secret', async () => {
     await using server = await startAuthority();
     const { sign, fieldsOf, appId } = await aCertificate(server);
