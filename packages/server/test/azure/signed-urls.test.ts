@@ -141,7 +141,7 @@ describe.each(places.flatMap((place) => ways.map((way) => ({ ...place, ...way })
       expect(again.status).toBe(400);
     });
 
-    test('is good for its file, its direction and its time alone', async () => {
+    test('altered signed URL: is good for its file, its direction and its time alone', async () => {
       const { run_id } = await aRun(server.client);
       const other = await aRun(server.client);
       const place = runPath(run_id);
@@ -174,7 +174,7 @@ describe.each(places.flatMap((place) => ways.map((way) => ({ ...place, ...way })
       expect((await storage(server, 'GET', read)).text).toBe('a');
     });
 
-    test('ends with the rights of whoever asked for it', async () => {
+    test('revoked right: ends with the rights of whoever asked for it', async () => {
       const { token, secret } = await server.client.apiTokens.createToken({ principal: 'ann', role: 'Contributor' });
       const { run_id } = await aRun(server.client);
       const headers = { authorization: `Bearer ${secret}` };

@@ -154,7 +154,7 @@ describe('an authorization code', () => {
     }
   });
 
-  test('is refused to another client, with another redirect URI, and after five minutes', async () => {
+  test('replay of codes: is refused to another client, with another redirect URI, and after five minutes', async () => {
     await using server = await startAuthority();
     const user = await aUser(server);
     const { verifier, challenge } = pkce();
@@ -283,7 +283,7 @@ describe('CSRF on sign-in', () => {
 describe('a device code', () => {
   const deviceAuthPath = '/common/oauth2/deviceauth';
 
-  test('waits until the user says yes on the page, and is then good once', async () => {
+  test('replay of codes, CSRF on sign-in: waits until the user says yes on the page, and is then good once', async () => {
     await using server = await startAuthority();
     const user = await aUser(server);
     const asked = await server.form('/common/oauth2/v2.0/devicecode', {
@@ -342,6 +342,8 @@ describe('a device code', () => {
     expect(await poll(refused)).toBe('authorization_declined');
     const late = await ask();
     vi.setSystemTime(Date.now() + 901_000);
+    const tooLate = { ...filled, user_code: late['user_code'] ?? '', decision: 'sign-in' };
+    expect((await server.form(deviceAuthPath, tooLate, { cookie })).text).toContain('does not exist');
     expect(await poll(late)).toBe('expired_token');
   });
 });

@@ -403,6 +403,19 @@ describe('passwords', () => {
       expect(refusal(await attempt(userName, 'wrong password')).code).toBe(50126);
     },
   );
+
+  test('throttling: many guesses at once are no more than a few one after another', { timeout: 120_000 }, async () => {
+    await using server = await startAuthority();
+    const { userName } = await aUser(server);
+    const codes = await Promise.all(
+      Array.from({ length: 20 }, async (_, guess) => {
+        const fields = { grant_type: 'password', client_id: azureCli, username: userName, scope: arm };
+        return refusal(await server.token({ ...fields, password: `guess number ${guess}` })).code;
+      }),
+    );
+    expect(codes.filter((code) => code === 50126)).toHaveLength(5);
+    expect(codes.filter((code) => code === 50053)).toHaveLength(15);
+  });
 });
 
 describe('signing keys', () => {
