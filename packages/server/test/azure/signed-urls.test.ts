@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { aRun, startServer, type TestServer } from '../server-fixture.ts';
 import { azuriteAccount, startAzurite } from '../stores/azurite.ts';
 import { startS3Server } from '../stores/s3rver.ts';
@@ -187,6 +187,27 @@ describe.each(places.flatMap((place) => ways.map((way) => ({ ...place, ...way })
     });
   },
 );
+
+test('revoked right: a signed URL ends with the API token that it was asked for with', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  try {
+    await using server = await startServer({});
+    const { secret } = await server.client.apiTokens.createToken({
+      principal: 'ann',
+      role: 'Contributor',
+      expiry_time: Date.now() + 60_000,
+    });
+    const { run_id } = await aRun(server.client);
+    const headers = { authorization: `Bearer ${secret}` };
+    const url = (await reserve(server, runPath(run_id), ['a.txt'], headers)).get('a.txt') ?? '';
+    vi.setSystemTime(Date.now() + 59_000);
+    expect((await storage(server, 'PUT', url, { body: 'a' })).status).toBe(201);
+    vi.setSystemTime(Date.now() + 2_000);
+    expect((await storage(server, 'PUT', url, { body: 'b' })).status).toBe(403);
+  } finally {
+    vi.useRealTimers();
+  }
+});
 
 function altered(url: string, name: string, value: string): string {
   const changed = new URL(url);

@@ -180,6 +180,28 @@ describe('an authorization code', () => {
   });
 });
 
+test('client impersonation: an application that has a secret must show it, whatever else its caller has', async () => {
+  await using server = await startAuthority();
+  const user = await aUser(server);
+  const { directory } = server.client;
+  const redirect_uri = 'https://app.example.org/back';
+  const { object } = await directory.createServicePrincipal({ display_name: 'web', redirect_uris: [redirect_uri] });
+  const { secret: client_secret } = await directory.createSecret({ object: 'web' });
+  const client_id = object.app_id ?? '';
+  const { verifier, challenge } = pkce();
+  const code = await aCode(server, user, authorizeQuery(challenge, { client_id, redirect_uri }));
+  const redeem = { ...codeFields(code, verifier), client_id, redirect_uri };
+  expect(refusal(await server.token(redeem)).code).toBe(7000218);
+  const tokens = await server.token({ ...redeem, client_secret });
+  expect(claimsOf(tokens)).toMatchObject({ oid: user.object.object_id, appid: client_id });
+  const { refresh_token = '' } = tokens.json as Record<string, string>;
+  const refresh = { grant_type: 'refresh_token', client_id, refresh_token };
+  expect(refusal(await server.token(refresh)).code).toBe(7000218);
+  expect((await server.token({ ...refresh, client_secret })).status).toBe(200);
+  const password = { grant_type: 'password', client_id, username: user.userName, password: user.password, scope: arm };
+  expect(refusal(await server.token(password)).code).toBe(7000218);
+});
+
 describe('redirect URI tricks, open redirect', () => {
   test.each([
     'https://evil.example.org/',

@@ -262,6 +262,17 @@ describe('a client assertion', () => {
     });
   });
 
+  test('stale token: ends with its certificate', async () => {
+    await using server = await startAuthority();
+    const { sign, fieldsOf } = await aCertificate(server);
+    pass(30 * day - minute);
+    expect((await server.token(fieldsOf(await sign()))).status).toBe(200);
+    pass(2 * minute);
+    const late = await server.token(fieldsOf(await sign({ claims: { jti: 'two' } })));
+    expect(refusal(late).code).toBe(700027);
+    expect(late.text).toContain('the certificate expired on');
+  });
+
   test('assertion replay: no other spelling of the same resource makes a new use of it', async () => {
     await using server = await startAuthority();
     const { sign, fieldsOf } = await aCertificate(server);

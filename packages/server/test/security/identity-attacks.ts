@@ -37,7 +37,11 @@ export const identityAttacks: readonly IdentityAttack[] = [
     mechanism: 'a token that somebody gave to another service, or that is for a client and not for this server',
     defence: [verify, federated],
   },
-  { name: 'stale token', mechanism: 'a token that has expired, has no end, or is not good yet', defence: [verify] },
+  {
+    name: 'stale token',
+    mechanism: 'a token that has expired, has no end, or is not good yet',
+    defence: [verify, client],
+  },
   {
     name: 'replay of codes',
     mechanism: 'an authorization code or a device code for the second time, or for another client or address',
@@ -62,6 +66,11 @@ export const identityAttacks: readonly IdentityAttack[] = [
     name: 'CSRF on sign-in',
     mechanism: 'a form of another page that signs its victim in, or approves a device',
     defence: ['identity/form-token.ts', 'identity/authorize.ts', 'identity/device-code.ts'],
+  },
+  {
+    name: 'client impersonation',
+    mechanism: 'a code, a refresh token or a password that is brought in the name of an application that has a secret',
+    defence: [client],
   },
   {
     name: 'assertion replay',
