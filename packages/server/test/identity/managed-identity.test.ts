@@ -52,5 +52,11 @@ test('unasked identity: the form of virtual machines is off, and when it is on i
   await using open = await startAuthority({ imds: 'on' });
   expect((await open.request('GET', path)).status).toBe(400);
   expect((await open.request('GET', path, undefined, { ...metadata, 'x-forwarded-for': '10.0.0.1' })).status).toBe(403);
+  expect((await open.request('GET', path, undefined, { ...metadata, host: 'lazuli.example.org' })).status).toBe(403);
+  const from = (remoteAddress: string) =>
+    open.server.app.inject({ method: 'GET', url: path, headers: { host: '127.0.0.1', ...metadata }, remoteAddress });
+  expect((await from('10.0.0.7')).statusCode).toBe(403);
+  for (const own of ['127.0.0.1', '127.3.2.1', '::1', '::ffff:127.0.0.1'])
+    expect((await from(own)).statusCode).toBe(200);
   expect((await open.request('GET', path, undefined, metadata)).status).toBe(200);
 });
