@@ -21,16 +21,17 @@ export interface Audiences {
 }
 
 export function createAudiences(ownUrl: () => string, further: readonly string[]): Audiences {
-  const known = new Set([...clouds, ...further].map(plain));
+  const known = new Set([...clouds, ...further].map(plainAudience));
   return {
     accepts(audience) {
-      const wanted = plain(audience);
-      return known.has(wanted) || wanted === plain(ownUrl());
+      const wanted = plainAudience(audience);
+      return known.has(wanted) || wanted === plainAudience(ownUrl());
     },
   };
 }
 
-function plain(audience: string): string {
+/** The one spelling of all those that mean the same. */
+export function plainAudience(audience: string): string {
   let end = audience.length;
   while (end > 0 && audience[end - 1] === '/') end -= 1;
   return audience.slice(0, end).toLowerCase();

@@ -115,7 +115,7 @@ describe('any other issuer', () => {
     expect(await refusedBy(verify, await sign({ iss: plain }))).toContain('no subject');
   });
 
-  test('is refused what is expired, not yet good, or meant for somebody else; clocks may differ by a minute', async () => {
+  test('stale token, wrong audience: is refused what is expired, not yet good, or meant for somebody else; clocks may differ by a minute', async () => {
     const { verify } = anIssuer(plain);
     const seconds = time / 1000;
     const ask = async (claims: JWTPayload) => refusedBy(verify, await sign({ iss: plain, sub: 'ann', ...claims }));
@@ -164,7 +164,7 @@ describe('any other issuer', () => {
     expect(state.failures).toBeGreaterThan(1);
   });
 
-  test('must be called in its document what its tokens call it', async () => {
+  test('token forgery: must be called in its document what its tokens call it', async () => {
     const { verify, state } = anIssuer(plain);
     state.named = 'https://other.example.org';
     expect(await refusedBy(verify, await sign({ iss: plain, sub: 'ann' }))).toContain('cannot be reached');

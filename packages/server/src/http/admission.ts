@@ -26,7 +26,7 @@ export interface AdmittedRequest {
 
 export interface AddressedWorkspaces {
   default(): WorkspaceRef | Promise<WorkspaceRef>;
-  byName(name: string): WorkspaceRef | Promise<WorkspaceRef>;
+  byName(name: string, maySee: (workspace: WorkspaceRef) => boolean): WorkspaceRef | Promise<WorkspaceRef>;
   at(address: Address): WorkspaceRef | Promise<WorkspaceRef>;
 }
 
@@ -82,8 +82,7 @@ export function createAdmission({ authenticator, workspaces, decider, catchUp }:
     const header = headers['x-mlflow-workspace'];
     const name = (Array.isArray(header) ? header[0] : header)?.trim() ?? '';
     if (name === '') return workspaces.default();
-    const found = workspaces.byName(name);
-    return found instanceof Promise ? found.then((ref) => visible(ref, principal)) : visible(found, principal);
+    return workspaces.byName(name, (workspace) => decider.maySee(principal, workspace));
   }
 
   /** A workspace in which the caller may do nothing is not told from one that is not there. */

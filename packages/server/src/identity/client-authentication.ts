@@ -1,6 +1,8 @@
 import { timingSafeEqual, X509Certificate } from 'node:crypto';
 import { decodeProtectedHeader, errors, jwtVerify } from 'jose';
+import { plainAudience } from '../access/audiences.ts';
 import { hashSecret } from '../access/token-secret.ts';
+import type { Db } from '../database/engine.ts';
 import type { AuthorityParts, AuthorityRequest } from './authority.ts';
 import { listCredentials, type CredentialRow, type ObjectRow } from './directory-store.ts';
 import { checkFederatedAssertion, federatedIssuer, type Federation } from './federated-assertion.ts';
@@ -10,6 +12,7 @@ import { findApplicationRow } from './identities.ts';
 import type { ClientProof } from './issue-tokens.ts';
 import { OAuthError } from './oauth-error.ts';
 import { loopbackRedirects } from './redirect-uri.ts';
+import { readAsked } from './scopes.ts';
 import { isTenant } from './tenant.ts';
 
 /** An application that speaks to the authority, and how it has shown that it is itself. */
@@ -159,21 +162,35 @@ async function checkAssertion(
   }
   const expiryTime = (payload.exp ?? 0) * 1000;
   if (expiryTime > time + longestAssertionMs) throw badAssertion('it is good for longer than a day');
-  const use = `${client.appId} ${payload.jti ?? ''} ${fields.get('resource') ?? ''} ${fields.get('scope') ?? ''}`;
-  await checkReplay(authority, use, Math.ceil(expiryTime) + skewSeconds * 1000);
+  const id = `${client.appId} ${payload.jti ?? ''}`;
+  // However a request spells the resource: otherwise each spelling would be a first use.
+  const resource = plainAudience(readAsked(authority, fields).resource);
+  const keptUntil = Math.ceil(expiryTime) + skewSeconds * 1000;
+  const [ofAny, ofThis] = await sinceFirstUses(authority, [id, `${id} ${resource}`], keptUntil);
+  if (ofAny > longestReuseMs || ofThis > reuseMs) throw badAssertion('it was used before');
 }
-
-const assertionReuseMs = 30_000;
 
 /**
  * An assertion that somebody has recorded is of no use later on. It may come again for a moment, and for another resource:
- * *MSAL for Python keeps an assertion for nine minutes and sends it for every resource and from every thread.*
+ * *MSAL keeps an assertion for nine or ten minutes; in Python it sends it for every resource and from every thread.*
  */
-async function checkReplay({ engine, now }: AuthorityParts, use: string, expiryTime: number): Promise<void> {
-  const grantHash = hashGrant('assertion', use);
+const reuseMs = 30_000;
+const longestReuseMs = 10 * 60_000;
+
+async function sinceFirstUses(
+  { engine, now }: AuthorityParts,
+  uses: readonly [string, string],
+  keptUntil: number,
+): Promise<[number, number]> {
   const time = now();
-  const firstUse = await engine.transaction(async ({ db }) => {
+  return engine.transaction(async ({ db }) => {
     await removeExpiredGrants(db, time);
+    const [ofAny, ofThis] = uses;
+    return [time - (await firstUse(db, ofAny)), time - (await firstUse(db, ofThis))];
+  });
+
+  async function firstUse(db: Db, use: string): Promise<number> {
+    const grantHash = hashGrant('assertion', use);
     const inserted = await insertGrant(db, {
       grant_hash: grantHash,
       kind: 'assertion',
@@ -182,13 +199,12 @@ async function checkReplay({ engine, now }: AuthorityParts, use: string, expiryT
       user_code: null,
       state: 'used',
       detail: JSON.stringify({ time }),
-      expiry_time: expiryTime,
+      expiry_time: keptUntil,
     });
     if (inserted) return time;
     const present = await findGrant(db, grantHash);
     return present === undefined ? time : (JSON.parse(present.detail) as { time: number }).time;
-  });
-  if (time - firstUse > assertionReuseMs) throw badAssertion('it was used before');
+  }
 }
 
 function certificateOf(assertion: string, credentials: readonly CredentialRow[], time: number): X509Certificate {

@@ -2,6 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { jsonAnswer, type AuthorityAnswer, type AuthorityParts, type AuthorityRequest } from './authority.ts';
 import { fieldsOf } from './fields.ts';
 import { findIdentity } from './identities.ts';
+import { isLoopback } from '../settings/loopback.ts';
 import { accessTokenSeconds, issueAccessToken } from './issue-tokens.ts';
 import { OAuthError } from './oauth-error.ts';
 import { readAsked } from './scopes.ts';
@@ -45,10 +46,16 @@ export async function instanceMetadataToken(
     return refusal(400, 'invalid_request', 'Required metadata header not specified.');
   }
   const isForwarded = ['x-forwarded-for', 'forwarded', 'via'].some((name) => request.headers[name] !== undefined);
-  if (isForwarded || !loopback.test(request.remoteAddress ?? '')) {
+  // What a proxy of this machine hands on names the host that the proxy was asked for.
+  if (isForwarded || !isNamedLoopback(request.headers['host']) || !loopback.test(request.remoteAddress ?? '')) {
     return refusal(403, 'forbidden', 'Only processes of this machine get a token here.');
   }
   return giveToken(parts, request.query);
+}
+
+function isNamedLoopback(host: string | string[] | undefined): boolean {
+  const url = typeof host === 'string' ? URL.parse(`http://${host}`) : null;
+  return url !== null && isLoopback(url.hostname.replace(/^\[|\]$/g, ''));
 }
 
 async function giveToken(

@@ -26,8 +26,11 @@ export const defaultWorkspaceName = 'default';
 export interface WorkspaceDirectory {
   /** The workspace of requests that name none. */
   default(): WorkspaceRef | Promise<WorkspaceRef>;
-  /** By its name, or by its long form, where the name is not unique: `/subscriptions/…/workspaces/{name}`. */
-  byName(name: string): WorkspaceRef | Promise<WorkspaceRef>;
+  /**
+   * Of those of that name that whoever asks may see, in whatever subscription and group; or by its long form, where the
+   * name is not unique: `/subscriptions/…/workspaces/{name}`.
+   */
+  byName(name: string, maySee: (workspace: WorkspaceRef) => boolean): WorkspaceRef | Promise<WorkspaceRef>;
   /** By Azure's form of an address, without regard to case. */
   at(place: WorkspacePlace): WorkspaceRef | Promise<WorkspaceRef>;
   /** By what its signed URLs name. */
@@ -56,7 +59,7 @@ export async function openWorkspaceDirectory(
     if (theirs === undefined) throw new MlflowError('TEMPORARILY_UNAVAILABLE', 'The default workspace is being made.');
     return theirs;
   });
-  const known = new Map<string, WorkspaceRef>();
+  const known = new Map<string, readonly WorkspaceRef[]>();
   const knownPlaces = new Map<string, WorkspaceRef>();
   /** Counts changes: a lookup that was under way during one must not bring back what was. */
   let changes = 0;
@@ -67,9 +70,16 @@ export async function openWorkspaceDirectory(
     default() {
       return isDefaultKnown ? defaultRef : loadDefault();
     },
-    byName(name) {
+    byName(name, maySee) {
       const place = name.startsWith('/') ? placeOfScope(name) : undefined;
-      return place === undefined ? (known.get(name) ?? load(name)) : at(place);
+      if (place !== undefined) {
+        const seen = (ref: WorkspaceRef): WorkspaceRef => onlyNamed(name, [ref].filter(maySee));
+        const found = at(place);
+        return found instanceof Promise ? found.then(seen) : seen(found);
+      }
+      const chosen = (all: readonly WorkspaceRef[]): WorkspaceRef => onlyNamed(name, all.filter(maySee));
+      const found = known.get(name);
+      return found === undefined ? load(name).then(chosen) : chosen(found);
     },
     at,
     async byGuid(guid) {
@@ -89,19 +99,13 @@ export async function openWorkspaceDirectory(
     return knownPlaces.get(keyOf(place)) ?? loadAt(place);
   }
 
-  async function load(name: string): Promise<WorkspaceRef> {
+  async function load(name: string): Promise<readonly WorkspaceRef[]> {
     if (!isAzureName(name)) checkWorkspaceName(name);
     const before = changes;
-    const [found, other] = await findWorkspacesByName(engine.db, name);
-    if (found === undefined) throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${name}' not found`);
-    if (other !== undefined) {
-      throw invalidParameter(
-        `The workspace name '${name}' is not unique on this server: address it by its long form, /subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.MachineLearningServices/workspaces/${name}.`,
-      );
-    }
-    const ref = workspaceRef(found);
-    if (before === changes) known.set(name, ref);
-    return ref;
+    const found = (await findWorkspacesByName(engine.db, name)).map(workspaceRef);
+    // Names that nobody has are not remembered, so that nobody can fill the memory.
+    if (before === changes && found.length > 0) known.set(name, found);
+    return found;
   }
 
   async function loadAt(place: WorkspacePlace): Promise<WorkspaceRef> {
@@ -124,6 +128,19 @@ export async function openWorkspaceDirectory(
     }
     return workspaceRef(row);
   }
+}
+
+/**
+ * Which one a name means, of those that the caller may know of: what others have of that name is not told, and makes no name
+ * ambiguous. The default workspace keeps its name, whoever makes another one that is called so.
+ */
+export function onlyNamed<T>(name: string, known: readonly T[]): T {
+  const [first, second] = known;
+  if (first === undefined) throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${name}' not found`);
+  if (second === undefined || name === defaultWorkspaceName) return first;
+  throw invalidParameter(
+    `The workspace name '${name}' is not unique on this server: address it by its long form, /subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.MachineLearningServices/workspaces/${name}.`,
+  );
 }
 
 /** Any spelling of a workspace is remembered, so there may be more of them than workspaces. */

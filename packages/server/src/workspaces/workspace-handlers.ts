@@ -1,7 +1,7 @@
 import { invalidParameter, MlflowError, type Workspace, type workspaces } from '@lazuli/contract';
 import type { Handlers, Principal, WorkspaceRef } from '../access/caller.ts';
 import type { Db, Engine } from '../database/engine.ts';
-import { checkWorkspaceName, defaultWorkspaceName, newWorkspace } from './workspace-directory.ts';
+import { checkWorkspaceName, defaultWorkspaceName, newWorkspace, onlyNamed } from './workspace-directory.ts';
 import type { WorkspaceLifecycle } from './workspace-lifecycle.ts';
 import { findWorkspacesByName, listWorkspaces, workspaceRef, type WorkspaceRow } from './workspace-store.ts';
 
@@ -81,14 +81,12 @@ export function workspaceHandlers(room: WorkspaceRoom): Handlers<typeof workspac
   /** What a principal may not read does not exist for it. */
   async function getReadable(db: Db, name: string, principal: Principal): Promise<WorkspaceRow> {
     checkWorkspaceName(name);
-    const [row] = (await findWorkspacesByName(db, name)).filter((found) => mayRead(principal, workspaceRef(found)));
-    if (row === undefined) throw noSuchWorkspace(name);
-    return row;
+    const found = await findWorkspacesByName(db, name);
+    return onlyNamed(
+      name,
+      found.filter((row) => mayRead(principal, workspaceRef(row))),
+    );
   }
-}
-
-function noSuchWorkspace(name: string): MlflowError {
-  return new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${name}' not found`);
 }
 
 function workspaceOf(row: WorkspaceRow): Workspace {

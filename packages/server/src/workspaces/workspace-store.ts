@@ -22,9 +22,9 @@ export function workspaceRef(row: WorkspaceRow): WorkspaceRef {
   };
 }
 
-/** Workspaces with this name, whatever their subscription and group: two at the most, which is enough to see that it is not unique. */
+/** Workspaces with this name, whatever their subscription and group, the oldest first. */
 export async function findWorkspacesByName(db: Db, name: string): Promise<WorkspaceRow[]> {
-  return db.selectFrom('workspaces').selectAll().where('name', '=', name).orderBy('workspace_id').limit(2).execute();
+  return db.selectFrom('workspaces').selectAll().where('name', '=', name).orderBy('workspace_id').execute();
 }
 
 export async function findWorkspaceByGuid(db: Db, guid: string): Promise<WorkspaceRow | undefined> {

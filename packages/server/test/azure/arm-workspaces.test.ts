@@ -17,6 +17,7 @@ beforeAll(async () => {
 afterAll(() => arm[Symbol.asyncDispose]());
 
 const other = `/subscriptions/${randomUUID()}`;
+const third = `/subscriptions/${randomUUID()}`;
 
 describe('a workspace', () => {
   test('says where to track runs, on the public origin', async () => {
@@ -34,6 +35,64 @@ describe('a workspace', () => {
         discoveryUrl: 'https://lazuli.test/discovery',
       },
     });
+  });
+
+  test('whose name others have as well is the one that the caller may see, and where both are seen neither', async () => {
+    const [first, second] = ['One', 'Two'].map((name) => `${workspacesIn(`${third}/resourceGroups/${name}`)}/twice`);
+    for (const id of [first, second]) await arm.owner('PUT', id ?? '', { location: 'local' });
+    const use = (secret: string, method: string, path: string, body?: unknown, workspace = 'twice') =>
+      arm.server.request(method, `/api/2.0/mlflow/${path}`, body, {
+        authorization: `Bearer ${secret}`,
+        'x-mlflow-workspace': workspace,
+      });
+    const create = 'experiments/create';
+    const ofSecond = await arm.holder({ role: 'Contributor', scope: second ?? '' });
+    expect((await use(ofSecond.secret, 'POST', create, { name: 'in the second' })).status).toBe(200);
+    const { secret } = await arm.holder();
+    const [hidden, absent] = [
+      await use(secret, 'POST', create, { name: 'x' }),
+      await use(secret, 'POST', create, { name: 'x' }, 'never'),
+    ];
+    expect([hidden.status, hidden.text]).toEqual([404, absent.text.replaceAll('never', 'twice')]);
+    const ofBoth = await arm.holder(
+      { role: 'Contributor', scope: first ?? '' },
+      { role: 'Reader', scope: second ?? '' },
+    );
+    const unclear = await use(ofBoth.secret, 'POST', create, { name: 'x' });
+    expect([unclear.status, unclear.text]).toEqual([400, expect.stringContaining("'twice' is not unique")]);
+
+    const owner = await arm.token('Owner');
+    const changes: readonly (readonly [string, string, unknown])[] = [
+      ['GET', '/api/3.0/mlflow/workspaces/twice', undefined],
+      ['PATCH', '/api/3.0/mlflow/workspaces/twice', { description: 'which?' }],
+      ['DELETE', '/api/3.0/mlflow/workspaces/twice?mode=CASCADE', undefined],
+    ];
+    for (const [method, path, body] of changes) {
+      const refused = await arm.server.request(method, path, body, { authorization: `Bearer ${owner.secret}` });
+      expect([method, refused.status, refused.text]).toEqual([method, 400, expect.stringContaining('is not unique')]);
+    }
+    for (const id of [first, second]) expect((await arm.owner('GET', id ?? '')).status).toBe(200);
+  });
+
+  test('that is called as the default one is takes nothing from it', async () => {
+    const id = `${workspacesIn(`${third}/resourceGroups/Three`)}/default`;
+    expect((await arm.owner('PUT', id, { location: 'local' })).status).toBe(201);
+    const { secret } = await arm.token('Owner');
+    const headers = { authorization: `Bearer ${secret}`, 'x-mlflow-workspace': 'default' };
+    const made = await arm.server.request(
+      'POST',
+      '/api/2.0/mlflow/experiments/create',
+      { name: 'by its name' },
+      headers,
+    );
+    expect(made.status).toBe(200);
+    const there = await arm.server.request(
+      'GET',
+      '/api/2.0/mlflow/experiments/get-by-name?experiment_name=by%20its%20name',
+      undefined,
+      { authorization: `Bearer ${secret}` },
+    );
+    expect(there.status).toBe(200);
   });
 
   test('is made in a subscription and group of its own, read, changed, made again and deleted', async () => {

@@ -72,8 +72,14 @@ export async function upload(server: TestServer, place: string, path: string, bo
   return url;
 }
 
-export async function contentUri({ request }: TestServer, place: string, path: string): Promise<string> {
-  const { status, json, text } = await request('GET', `${place}/contentinfo?path=${encodeURIComponent(path)}`);
+export async function contentUri(
+  { request }: TestServer,
+  place: string,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<string> {
+  const url = `${place}/contentinfo?path=${encodeURIComponent(path)}`;
+  const { status, json, text } = await request('GET', url, undefined, headers);
   expect(status, text).toBe(200);
   return (json as Content).contentUri;
 }

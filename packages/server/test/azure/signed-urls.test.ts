@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { aRun, startServer, type TestServer } from '../server-fixture.ts';
 import { azuriteAccount, startAzurite } from '../stores/azurite.ts';
 import { startS3Server } from '../stores/s3rver.ts';
@@ -156,7 +156,7 @@ describe.each(places.flatMap((place) => ways.map((way) => ({ ...place, ...way })
       expect(again.status).toBe(400);
     });
 
-    test('is good for its file, its direction and its time alone', async () => {
+    test('altered signed URL: is good for its file, its direction and its time alone', async () => {
       const { run_id } = await aRun(server.client);
       const other = await aRun(server.client);
       const place = runPath(run_id);
@@ -189,7 +189,7 @@ describe.each(places.flatMap((place) => ways.map((way) => ({ ...place, ...way })
       expect((await storage(server, 'GET', read)).text).toBe('a');
     });
 
-    test('ends with the rights of whoever asked for it', async () => {
+    test('revoked right: ends with the rights of whoever asked for it', async () => {
       const { token, secret } = await server.client.apiTokens.createToken({ principal: 'ann', role: 'Contributor' });
       const { run_id } = await aRun(server.client);
       const headers = { authorization: `Bearer ${secret}` };
@@ -202,6 +202,27 @@ describe.each(places.flatMap((place) => ways.map((way) => ({ ...place, ...way })
     });
   },
 );
+
+test('revoked right: a signed URL ends with the API token that it was asked for with', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  try {
+    await using server = await startServer({});
+    const { secret } = await server.client.apiTokens.createToken({
+      principal: 'ann',
+      role: 'Contributor',
+      expiry_time: Date.now() + 60_000,
+    });
+    const { run_id } = await aRun(server.client);
+    const headers = { authorization: `Bearer ${secret}` };
+    const url = (await reserve(server, runPath(run_id), ['a.txt'], headers)).get('a.txt') ?? '';
+    vi.setSystemTime(Date.now() + 59_000);
+    expect((await storage(server, 'PUT', url, { body: 'a' })).status).toBe(201);
+    vi.setSystemTime(Date.now() + 2_000);
+    expect((await storage(server, 'PUT', url, { body: 'b' })).status).toBe(403);
+  } finally {
+    vi.useRealTimers();
+  }
+});
 
 function altered(url: string, name: string, value: string): string {
   const changed = new URL(url);

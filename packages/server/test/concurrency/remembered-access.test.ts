@@ -1,14 +1,21 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openTokens, parseSettings } from '@lazuli/server';
 import { expect, inject, test } from 'vitest';
+import { assignmentsOn } from '../azure/arm-fixture.ts';
+import { contentUri, defaultScope, reserve, runPath, storage } from '../azure/azure-workspace.ts';
+import { bearer } from '../identity/authority-fixture.ts';
 import { databaseOnSharedPostgres } from '../postgres/test-databases.ts';
 import { raceLimitMs, repeat } from './races.ts';
 import { onTwoSides, withTwoSides } from './two-sides.ts';
 
 /** Each request asks which workspace it addresses and who sends it, so each side remembers both. */
 const few = { most: 40, seconds: 3 };
+/** *Azure: the ids of Contributor and Reader.* */
+const contributor = 'b24988ac-6180-42a0-ab88-20f7382dd24c';
+const reader = 'acdd72a7-3385-48ef-bd42-f606fba81ae7';
 
 onTwoSides(
   'a workspace that one side makes, changes, removes and makes again the other one knows at once',
@@ -72,6 +79,73 @@ test(
             await anna.runs.createRun({ experiment_id: '0' });
             await onA.workspaces.deleteWorkspace({ workspace_name: name, mode: 'CASCADE' });
             await expect(anna.runs.createRun({ experiment_id: '0' })).rejects.toMatchObject(refused);
+          }, few);
+        },
+        dataDir,
+      );
+    } finally {
+      await rm(dataDir, { recursive: true, force: true });
+    }
+  },
+);
+
+test(
+  'revoked right: a role that one side takes away gives nothing on the other, to calls, jobs and signed URLs alike',
+  { timeout: raceLimitMs },
+  async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'lazuli-two-sides-'));
+    try {
+      const owner = await ownersSecret(dataDir);
+      await withTwoSides(
+        { auth: 'token' },
+        async ({ both: [first, second] }) => {
+          await first.clientFor({ token: owner }).workspaces.createWorkspace({ name: 'elsewhere' });
+          await repeat(async (_, index) => {
+            const [a, b] = index % 2 === 0 ? [first, second] : [second, first];
+            const { token, secret } = await a.clientFor({ token: owner }).apiTokens.createToken({
+              principal: 'rita',
+              role: 'Reader',
+              workspace: 'elsewhere',
+            });
+            const give = async (role: string): Promise<string> => {
+              const assignment = `${assignmentsOn(defaultScope)}/${randomUUID()}?api-version=2022-04-01`;
+              const properties = { roleDefinitionId: role, principalId: token.token_id };
+              expect((await a.request('PUT', assignment, { properties }, bearer(owner))).status).toBe(201);
+              return assignment;
+            };
+            const take = async (assignment: string): Promise<void> => {
+              expect((await a.request('DELETE', assignment, undefined, bearer(owner))).status).toBe(200);
+            };
+            const [writing, reading] = [await give(contributor), await give(reader)];
+
+            const rita = b.clientFor({ token: secret });
+            const { run_id } = (await rita.runs.createRun({ experiment_id: '0' })).run.info;
+            const job = await rita.jobs.startJob({ run_id });
+            const inJob = b.clientFor({ token: job.token });
+            await inJob.runs.logMetric({ run_id, key: 'm', value: 1, timestamp: 1 });
+            const url = (await reserve(b, runPath(run_id), ['a.txt'], bearer(secret))).get('a.txt') ?? '';
+            for (const side of [a, b]) expect((await storage(side, 'PUT', url, { body: 'a' })).status).toBe(201);
+            const read = await contentUri(b, runPath(run_id), 'a.txt', bearer(job.token));
+            expect((await storage(b, 'GET', read)).text).toBe('a');
+
+            const tag = { run_id, key: 'k', value: 'v' };
+            const expectStatuses = async (write: number, look: number): Promise<void> => {
+              for (const side of [b, a]) {
+                const statusOf = async (method: string, path: string, body: unknown, credential: string) =>
+                  (await side.request(method, `/api/2.0/mlflow/runs/${path}`, body, bearer(credential))).status;
+                const written = [(await storage(side, 'PUT', url, { body: 'b' })).status];
+                const seen = [(await storage(side, 'GET', read)).status];
+                for (const credential of [secret, job.token]) {
+                  written.push(await statusOf('POST', 'set-tag', tag, credential));
+                  seen.push(await statusOf('GET', `get?run_id=${run_id}`, undefined, credential));
+                }
+                expect([written, seen]).toEqual([written.map(() => write), seen.map(() => look)]);
+              }
+            };
+            await take(writing);
+            await expectStatuses(403, 200);
+            await take(reading);
+            await expectStatuses(403, 403);
           }, few);
         },
         dataDir,

@@ -41,7 +41,7 @@ describe('a federated credential', () => {
     expect(refusal(await signIn(token))).toMatchObject({ status: 401, code: 700027 });
   });
 
-  test('is good for its issuer, its subject and its audience, to the letter', async () => {
+  test('token forgery, wrong audience: is good for its issuer, its subject and its audience, to the letter', async () => {
     await using platform = await startPlatformIssuer();
     const { server, signIn } = await aFederatedApplication(platform);
     await using _ = server;

@@ -29,7 +29,7 @@ test('a program that has read the secret gets a token, in the forms of App Servi
   }
 });
 
-test('a wrong secret, a wrong identity and a strange resource are refused', async () => {
+test('unasked identity: a wrong secret, a wrong identity and a strange resource are refused', async () => {
   await using server = await startAuthority();
   const secret = (await readFile(identitySecretFile(server.dataDir), 'utf8')).trim();
   const ask = async (query: string, headers: Record<string, string>) =>
@@ -44,7 +44,7 @@ test('a wrong secret, a wrong identity and a strange resource are refused', asyn
   expect(await ask(right, { 'x-identity-header': secret })).toBe(400);
 });
 
-test('the form of virtual machines is off, and when it is on it wants its header and no proxy', async () => {
+test('unasked identity: the form of virtual machines is off, and when it is on it wants its header and no proxy', async () => {
   const path = `/metadata/identity/oauth2/token?api-version=2018-02-01&resource=${resource}`;
   const metadata = { metadata: 'true' };
   await using closed = await startAuthority();
@@ -52,5 +52,11 @@ test('the form of virtual machines is off, and when it is on it wants its header
   await using open = await startAuthority({ imds: 'on' });
   expect((await open.request('GET', path)).status).toBe(400);
   expect((await open.request('GET', path, undefined, { ...metadata, 'x-forwarded-for': '10.0.0.1' })).status).toBe(403);
+  expect((await open.request('GET', path, undefined, { ...metadata, host: 'lazuli.example.org' })).status).toBe(403);
+  const from = (remoteAddress: string) =>
+    open.server.app.inject({ method: 'GET', url: path, headers: { host: '127.0.0.1', ...metadata }, remoteAddress });
+  expect((await from('10.0.0.7')).statusCode).toBe(403);
+  for (const own of ['127.0.0.1', '127.3.2.1', '::1', '::ffff:127.0.0.1'])
+    expect((await from(own)).statusCode).toBe(200);
   expect((await open.request('GET', path, undefined, metadata)).status).toBe(200);
 });

@@ -139,6 +139,14 @@ describe('an authorization code', () => {
     expect(await refused({ code_verifier: '' })).toBe(501481);
     expect(await refused({ code_verifier: pkce().verifier })).toBe(501481);
     expect(await refused({ code_verifier: challenge })).toBe(501481);
+    const guessed = await aCode(server, user, authorizeQuery(challenge));
+    expect(refusal(await server.token(codeFields(guessed, pkce().verifier))).code).toBe(501481);
+    expect(refusal(await server.token(codeFields(guessed, verifier))).code).toBe(54005);
+    for (const code_challenge of ['short', `${challenge}A`, `${challenge.slice(1)}=`]) {
+      const query = authorizeQuery(challenge, { code_challenge });
+      const { headers } = await server.request('GET', `${authorizePath}?${query.toString()}`);
+      expect(String(headers['location'])).toContain('AADSTS9002313');
+    }
     for (const change of [{ code_challenge: '' }, { code_challenge_method: 'plain' }, { code_challenge_method: '' }]) {
       const query = authorizeQuery(challenge, change);
       const { headers } = await server.request('GET', `${authorizePath}?${query.toString()}`);
@@ -146,7 +154,7 @@ describe('an authorization code', () => {
     }
   });
 
-  test('is refused to another client, with another redirect URI, and after five minutes', async () => {
+  test('replay of codes: is refused to another client, with another redirect URI, and after five minutes', async () => {
     await using server = await startAuthority();
     const user = await aUser(server);
     const { verifier, challenge } = pkce();
@@ -170,6 +178,28 @@ describe('an authorization code', () => {
     await server.client.directory.updateDirectoryObject({ object: user.userName, disabled: true });
     expect((await server.token(codeFields(code, verifier))).status).toBe(400);
   });
+});
+
+test('client impersonation: an application that has a secret must show it, whatever else its caller has', async () => {
+  await using server = await startAuthority();
+  const user = await aUser(server);
+  const { directory } = server.client;
+  const redirect_uri = 'https://app.example.org/back';
+  const { object } = await directory.createServicePrincipal({ display_name: 'web', redirect_uris: [redirect_uri] });
+  const { secret: client_secret } = await directory.createSecret({ object: 'web' });
+  const client_id = object.app_id ?? '';
+  const { verifier, challenge } = pkce();
+  const code = await aCode(server, user, authorizeQuery(challenge, { client_id, redirect_uri }));
+  const redeem = { ...codeFields(code, verifier), client_id, redirect_uri };
+  expect(refusal(await server.token(redeem)).code).toBe(7000218);
+  const tokens = await server.token({ ...redeem, client_secret });
+  expect(claimsOf(tokens)).toMatchObject({ oid: user.object.object_id, appid: client_id });
+  const { refresh_token = '' } = tokens.json as Record<string, string>;
+  const refresh = { grant_type: 'refresh_token', client_id, refresh_token };
+  expect(refusal(await server.token(refresh)).code).toBe(7000218);
+  expect((await server.token({ ...refresh, client_secret })).status).toBe(200);
+  const password = { grant_type: 'password', client_id, username: user.userName, password: user.password, scope: arm };
+  expect(refusal(await server.token(password)).code).toBe(7000218);
 });
 
 describe('redirect URI tricks, open redirect', () => {
@@ -275,7 +305,7 @@ describe('CSRF on sign-in', () => {
 describe('a device code', () => {
   const deviceAuthPath = '/common/oauth2/deviceauth';
 
-  test('waits until the user says yes on the page, and is then good once', async () => {
+  test('replay of codes, CSRF on sign-in: waits until the user says yes on the page, and is then good once', async () => {
     await using server = await startAuthority();
     const user = await aUser(server);
     const asked = await server.form('/common/oauth2/v2.0/devicecode', {
@@ -334,6 +364,8 @@ describe('a device code', () => {
     expect(await poll(refused)).toBe('authorization_declined');
     const late = await ask();
     vi.setSystemTime(Date.now() + 901_000);
+    const tooLate = { ...filled, user_code: late['user_code'] ?? '', decision: 'sign-in' };
+    expect((await server.form(deviceAuthPath, tooLate, { cookie })).text).toContain('does not exist');
     expect(await poll(late)).toBe('expired_token');
   });
 });

@@ -262,6 +262,49 @@ describe('a client assertion', () => {
     });
   });
 
+  test('stale token: ends with its certificate', async () => {
+    await using server = await startAuthority();
+    const { sign, fieldsOf } = await aCertificate(server);
+    pass(30 * day - minute);
+    expect((await server.token(fieldsOf(await sign()))).status).toBe(200);
+    pass(2 * minute);
+    const late = await server.token(fieldsOf(await sign({ claims: { jti: 'two' } })));
+    expect(refusal(late).code).toBe(700027);
+    expect(late.text).toContain('the certificate expired on');
+  });
+
+  test('assertion replay: no other spelling of the same resource makes a new use of it', async () => {
+    await using server = await startAuthority();
+    const { sign, fieldsOf } = await aCertificate(server);
+    const assertion = await sign({ claims: { exp: Date.now() / 1000 + 3_600 } });
+    expect((await server.token(fieldsOf(assertion))).status).toBe(200);
+    pass(31_000);
+    const spellings = [
+      `${arm} `,
+      `${arm} openid`,
+      arm.replace('/.', '//.'),
+      arm.toUpperCase().replace('DEFAULT', 'default'),
+    ];
+    const codes = await Promise.all(
+      spellings.map(async (scope) => refusal(await server.token(fieldsOf(assertion, scope))).code),
+    );
+    expect(codes).toEqual(spellings.map(() => 700027));
+    const { scope: _, ...version1 } = fieldsOf(assertion);
+    const resource = { ...version1, resource: 'https://management.azure.com/' };
+    expect(refusal(await server.form('/adfs/oauth2/token', resource)).code).toBe(700027);
+  });
+
+  test('assertion replay: ten minutes after its first use it is good for no resource', async () => {
+    await using server = await startAuthority();
+    const { sign, fieldsOf } = await aCertificate(server);
+    const assertion = await sign({ claims: { exp: Date.now() / 1000 + 3_600 } });
+    expect((await server.token(fieldsOf(assertion))).status).toBe(200);
+    pass(9 * minute);
+    expect((await server.token(fieldsOf(assertion, `${publicUrl}/.default`))).status).toBe(200);
+    pass(2 * minute);
+    expect(refusal(await server.token(fieldsOf(assertion, 'https://ml.azure.com/.default'))).code).toBe(700027);
+  });
+
   test('token forgery: is refused with another key, audience, subject, time, without jti, or under a shared secret', async () => {
     await using server = await startAuthority();
     const { sign, fieldsOf, appId } = await aCertificate(server);
@@ -371,6 +414,19 @@ describe('passwords', () => {
       expect(refusal(await attempt(userName, 'wrong password')).code).toBe(50126);
     },
   );
+
+  test('throttling: many guesses at once are no more than a few one after another', { timeout: 120_000 }, async () => {
+    await using server = await startAuthority();
+    const { userName } = await aUser(server);
+    const codes = await Promise.all(
+      Array.from({ length: 20 }, async (_, guess) => {
+        const fields = { grant_type: 'password', client_id: azureCli, username: userName, scope: arm };
+        return refusal(await server.token({ ...fields, password: `guess number ${guess}` })).code;
+      }),
+    );
+    expect(codes.filter((code) => code === 50126)).toHaveLength(5);
+    expect(codes.filter((code) => code === 50053)).toHaveLength(15);
+  });
 });
 
 describe('signing keys', () => {

@@ -87,7 +87,7 @@ describe('token forgery', () => {
     }
   });
 
-  test('an id token, a refresh token and a client secret are no access tokens', async () => {
+  test('wrong audience: an id token, a refresh token and a client secret are no access tokens', async () => {
     const { userName, password } = await aUser(server);
     const scope = `${arm} openid offline_access`;
     const { json } = await server.token({
