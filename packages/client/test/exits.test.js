@@ -89,6 +89,29 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   });
 }
 
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  test(`a program that goes on logging when ${signal} comes does not die of that before its run is KILLED`, async () => {
+    let isSent = false;
+    const ended = await runProgram(
+      `
+      const run = await lazuli.startRun();
+      console.log(run.runId);
+      for (let step = 0; ; step++) {
+        await run.logMetric('loss', step, { step });
+        if (step % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+        if (step === 1_000) console.log('going');
+      }`,
+      {
+        onSaid(said, child) {
+          if (!isSent && said.includes('going')) isSent = child.kill(signal);
+        },
+      },
+    );
+    assert.equal(ended.signal, signal, ended.errors);
+    assert.equal((await runOf(ended.said)).info.status, 'KILLED');
+  });
+}
+
 test('what waits when process.exit() is called is kept in a file, which is sent later', async () => {
   const { said } = await runProgram(`
     const run = await lazuli.startRun();

@@ -6,7 +6,7 @@ import {
   type TransferOptions,
   type Upload,
 } from '../artifacts/artifact-store.ts';
-import { batchOf } from '../logging/log-entry.ts';
+import { batchOf, type LogEntry } from '../logging/log-entry.ts';
 import { createLogQueue } from '../logging/log-queue.ts';
 import { batchLines, endLine } from '../logging/unsent-log.ts';
 import type { Connection } from './connection.ts';
@@ -43,8 +43,11 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
     warn: platform.warn,
   });
 
+  /** A program that a signal ends stands still where it logs: an error there would end it before the run has ended. */
+  let isKilled = false;
+  const push = (entry: LogEntry): Promise<void> => (isKilled ? new Promise(() => undefined) : queue.push(entry));
   const tag = (name: string, value: ParamValue): Promise<void> =>
-    queue.push({ kind: 'tag', key: name, value: textOf(value) });
+    push({ kind: 'tag', key: name, value: textOf(value) });
   const upload = (uploads: Upload[], options?: TransferOptions): Promise<void> => artifacts.upload(uploads, options);
   const uploadText = (text: string, path: string, type: string): Promise<void> =>
     upload([{ path, content: new Blob([text], { type }) }]);
@@ -93,12 +96,12 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
     experimentId: info.experiment_id,
     artifactUri: info.artifact_uri,
     artifacts,
-    logParam: (name, value) => queue.push({ kind: 'param', key: name, value: textOf(value) }),
+    logParam: (name, value) => push({ kind: 'param', key: name, value: textOf(value) }),
     logParams: (params) => last(Object.entries(params), ([name, value]) => run.logParam(name, value)),
     logMetric(name, value, { step = 0, timestamp = Date.now(), modelId, dataset } = {}) {
       const point = { kind: 'metric', key: name, value, step, timestamp } as const;
-      if (modelId === undefined && dataset === undefined) return queue.push(point);
-      return queue.push({
+      if (modelId === undefined && dataset === undefined) return push(point);
+      return push({
         ...point,
         ...(modelId === undefined ? {} : { model_id: modelId }),
         ...(dataset === undefined ? {} : { dataset_name: dataset.name, dataset_digest: dataset.digest }),
@@ -167,7 +170,10 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
   const forget =
     platform.atExit?.({
       finish: () => run.end(),
-      kill: () => run.end('KILLED'),
+      kill() {
+        isKilled = true;
+        return run.end('KILLED');
+      },
       abandon: () => queue.abandon(),
     }) ?? ((): void => undefined);
   return run;
