@@ -73,21 +73,40 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
     );
   }
 
+  let finalStatus: FinalStatus | undefined;
+  let isOver = false;
+
   async function finish(status: FinalStatus): Promise<void> {
-    forget();
+    finalStatus = status;
     onEnd();
     const update = { run_id: runId, status, end_time: Date.now() };
     const failures: unknown[] = [];
     await queue.close().catch((error: unknown) => failures.push(error));
     // *The platform of a job keeps the status of its run.*
-    if (!isForeign) {
+    if (!isForeign && !isOver) {
       await client.runs.updateRun(update).catch((error: unknown) => {
-        keep?.(runId, [endLine(connection.address, writeUpdate(update))]);
+        keepEnd(update);
         failures.push(error);
       });
     }
+    isOver = true;
+    forget();
     // What is lost of the log matters more than that the run still seems to go on.
     if (failures.length > 0) throw failures[0];
+  }
+
+  function keepEnd(update: Parameters<typeof writeUpdate>[0]): string | undefined {
+    return keep?.(runId, [endLine(connection.address, writeUpdate(update))]);
+  }
+
+  /** The process ends now, and the run with it. */
+  function abandon(status: FinalStatus): string | undefined {
+    const lost = queue.abandon();
+    const isEnded = isOver || isForeign;
+    isOver = true;
+    const place = isEnded ? undefined : keepEnd({ run_id: runId, status: finalStatus ?? status, end_time: Date.now() });
+    if (lost !== undefined) return `Run ${runId}: ${lost}`;
+    return place && `The end of run ${runId} could not be sent; 'lazuli runs resume-log ${place}' sends it.`;
   }
 
   const run: Run = {
@@ -174,7 +193,7 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
         isKilled = true;
         return run.end('KILLED');
       },
-      abandon: () => queue.abandon(),
+      abandon,
     }) ?? ((): void => undefined);
   return run;
 }
