@@ -89,8 +89,31 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   });
 }
 
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  test(`a program that goes on logging when ${signal} comes does not die of that before its run is KILLED`, async () => {
+    let isSent = false;
+    const ended = await runProgram(
+      `
+      const run = await lazuli.startRun();
+      console.log(run.runId);
+      for (let step = 0; ; step++) {
+        await run.logMetric('loss', step, { step });
+        if (step % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+        if (step === 1_000) console.log('going');
+      }`,
+      {
+        onSaid(said, child) {
+          if (!isSent && said.includes('going')) isSent = child.kill(signal);
+        },
+      },
+    );
+    assert.equal(ended.signal, signal, ended.errors);
+    assert.equal((await runOf(ended.said)).info.status, 'KILLED');
+  });
+}
+
 test('what waits when process.exit() is called is kept in a file, which is sent later', async () => {
-  const { said } = await runProgram(`
+  const { said, errors } = await runProgram(`
     const run = await lazuli.startRun();
     console.log(run.runId);
     run.logMetric('loss', NaN, { step: 1, timestamp: 2n ** 53n + 1n });
@@ -101,13 +124,36 @@ test('what waits when process.exit() is called is kept in a file, which is sent 
   const id = said.trim();
   assert.deepEqual((await runOf(said)).data.metrics, undefined);
   const file = join(folder, `${id}.jsonl`);
-  assert.deepEqual(await resumeLog(file), { sent: 1, refused: [] });
+  assert.ok(errors.includes(`3 logged values could not be sent: the process ended. They are kept in ${file}`), errors);
+  assert.deepEqual(await resumeLog(file), { sent: 2, refused: [] });
   const run = await runOf(said);
+  assert.equal(run.info.status, 'FINISHED');
   assert.ok(Number.isNaN(run.data.metrics[0].value));
   assert.equal(run.data.metrics[0].timestamp, 2n ** 53n + 1n);
   assert.deepEqual(run.data.params, [{ key: 'rate', value: '0.1' }]);
   assert.ok((await readdir(folder)).every((name) => name !== `${id}.jsonl`));
 });
+
+for (const [how, status] of [
+  ["setTimeout(() => { throw new Error('nobody catches this'); })", 'FAILED'],
+  ['process.exit(2)', 'FAILED'],
+  ["run.end('KILLED').catch(() => {}); process.exit(0)", 'KILLED'],
+]) {
+  test(`a process that ends by ${how} says what did not arrive, and the run ends when that is sent`, async () => {
+    const { said, errors } = await runProgram(`
+      const run = await lazuli.startRun();
+      console.log(run.runId);
+      for (let step = 0; step < 10; step++) run.logMetric('loss', step, { step });
+      ${how};`);
+    const file = join(folder, `${said.trim()}.jsonl`);
+    assert.ok(errors.includes(`Run ${said.trim()}: 10 logged values could not be sent`), errors);
+    assert.ok(errors.includes(`'lazuli runs resume-log ${file}' sends them.`), errors);
+    assert.equal((await resumeLog(file)).refused.length, 0);
+    const run = await runOf(said);
+    assert.equal(run.info.status, status);
+    assert.equal(run.data.metrics[0].value, 9);
+  });
+}
 
 test('a server that goes away costs nothing: values and status are kept, named, and sent later', async () => {
   const away = await startServer();

@@ -34,8 +34,8 @@ export interface LogQueue {
   wait(): Promise<void>;
   /** Like `wait`, and the last: what gets no answer now is kept and reported. */
   close(): Promise<void>;
-  /** Gives up at once, keeping what is not delivered. For the end of a process. */
-  abandon(): void;
+  /** Gives up at once, keeping what is not delivered; says what became of it. For the end of a process. */
+  abandon(): string | undefined;
   readonly waiting: number;
 }
 
@@ -59,7 +59,7 @@ export function createLogQueue(options: LogQueueOptions): LogQueue {
   let refusals: Refusal[] = [];
   /** Refusals since something was last delivered, if they all had the same reason. */
   let sameReason = 0;
-  let loss: { entries: number; error: unknown; place: string | undefined } | undefined;
+  let loss: Loss | undefined;
   const stop = new AbortController();
 
   const waiting = (): number => entries.length - head;
@@ -151,13 +151,7 @@ export function createLogQueue(options: LogQueueOptions): LogQueue {
         `The server refused the ${first.entry?.kind} '${first.entry?.key}'${others}: ${messageOf(first.error)}`,
       );
     }
-    if (lost !== undefined) {
-      const where =
-        lost.place === undefined
-          ? 'They are lost.'
-          : `They are kept in ${lost.place}; 'lazuli runs resume-log ${lost.place}' sends them.`;
-      parts.push(`${lost.entries} logged values could not be sent: ${messageOf(lost.error)}. ${where}`);
-    }
+    if (lost !== undefined) parts.push(lossText(lost));
     const cause = lost?.error ?? first?.error;
     if (parts.length === 0) return;
     const known = cause instanceof MlflowError ? cause : undefined;
@@ -211,14 +205,27 @@ export function createLogQueue(options: LogQueueOptions): LogQueue {
       await wait();
     },
     abandon() {
-      if (isAbandoned) return;
+      if (isAbandoned) return undefined;
       isAbandoned = true;
       isClosing = true;
       clearTimeout(timer);
       stop.abort(new DOMException('The process ends.', 'AbortError'));
       keepRest(new Error('the process ended'));
+      return loss && lossText(loss);
     },
   };
+}
+
+interface Loss {
+  readonly entries: number;
+  readonly error: unknown;
+  readonly place: string | undefined;
+}
+
+function lossText({ entries, error, place }: Loss): string {
+  const where =
+    place === undefined ? 'They are lost.' : `They are kept in ${place}; 'lazuli runs resume-log ${place}' sends them.`;
+  return `${entries} logged values could not be sent: ${messageOf(error)}. ${where}`;
 }
 
 interface Refusal {

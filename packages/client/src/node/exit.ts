@@ -1,9 +1,11 @@
 import process from 'node:process';
 import type { ExitingRun } from '../tracking/platform.ts';
+import type { FinalStatus } from '../tracking/run-handle.ts';
 
 /**
  * What becomes of open runs where the process ends. By itself: they are ended as FINISHED, *as MLflow does*. By a signal:
- * as KILLED, for at most some seconds, then the signal takes its course. By `process.exit()`: what waits is kept in a file.
+ * as KILLED, for at most some seconds, then the signal takes its course. By `process.exit()`
+ * or an error that nobody catches: what waits is kept in a file, with the run's end, and that is said.
  */
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const graceMs = 5_000;
@@ -24,13 +26,13 @@ export function atExit(run: ExitingRun): () => void {
 
 function listen(): void {
   process.on('beforeExit', finish);
-  process.on('exit', abandon);
+  process.on('exit', leave);
   for (const signal of signals) process.on(signal, kill);
 }
 
 function unlisten(): void {
   process.off('beforeExit', finish);
-  process.off('exit', abandon);
+  process.off('exit', leave);
   for (const signal of signals) process.off(signal, kill);
 }
 
@@ -38,8 +40,16 @@ function finish(): void {
   void Promise.allSettled([...open].map((run) => run.finish())).then(warnOf);
 }
 
-function abandon(): void {
-  for (const run of open) run.abandon();
+function abandon(status: FinalStatus): void {
+  for (const run of open) {
+    const said = run.abandon(status);
+    // At once: a warning of Node's would come on a later turn, and there is none.
+    if (said !== undefined) process.stderr.write(`lazuli: ${said}\n`);
+  }
+}
+
+function leave(exitCode: number): void {
+  abandon(exitCode === 0 ? 'FINISHED' : 'FAILED');
 }
 
 function kill(signal: NodeJS.Signals): void {
@@ -48,7 +58,7 @@ function kill(signal: NodeJS.Signals): void {
   isSignalled = true;
   const late = new Promise<void>((resolve) => setTimeout(resolve, graceMs));
   void Promise.race([Promise.allSettled([...open].map((run) => run.kill())).then(warnOf), late]).then(() => {
-    abandon();
+    abandon('KILLED');
     unlisten();
     process.kill(process.pid, signal);
   });

@@ -4,7 +4,7 @@ import type { WatchTransfer } from '../artifacts/watched-transfer.ts';
 import type { ConnectionSettings, Environment } from '../environment.ts';
 import type { AzureMlTrackingUri, DatabricksTrackingUri } from '../tracking-uri.ts';
 import type { AuthorizationSource } from '../transport.ts';
-import type { Run } from './run-handle.ts';
+import type { FinalStatus, Run } from './run-handle.ts';
 
 /** What a runtime has, and the browser has not. The client itself asks for nothing else of where it runs. */
 export interface Platform {
@@ -56,6 +56,6 @@ export interface ExitingRun {
   readonly finish: () => Promise<void>;
   /** A signal ends the process. */
   readonly kill: () => Promise<void>;
-  /** Nothing can be waited for any more. */
-  readonly abandon: () => void;
+  /** Nothing can be waited for any more; says what did not arrive, and where it is kept. */
+  readonly abandon: (status: FinalStatus) => string | undefined;
 }

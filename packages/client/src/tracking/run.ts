@@ -6,7 +6,7 @@ import {
   type TransferOptions,
   type Upload,
 } from '../artifacts/artifact-store.ts';
-import { batchOf } from '../logging/log-entry.ts';
+import { batchOf, type LogEntry } from '../logging/log-entry.ts';
 import { createLogQueue } from '../logging/log-queue.ts';
 import { batchLines, endLine } from '../logging/unsent-log.ts';
 import type { Connection } from './connection.ts';
@@ -43,8 +43,11 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
     warn: platform.warn,
   });
 
+  /** A program that a signal ends stands still where it logs: an error there would end it before the run has ended. */
+  let isKilled = false;
+  const push = (entry: LogEntry): Promise<void> => (isKilled ? new Promise(() => undefined) : queue.push(entry));
   const tag = (name: string, value: ParamValue): Promise<void> =>
-    queue.push({ kind: 'tag', key: name, value: textOf(value) });
+    push({ kind: 'tag', key: name, value: textOf(value) });
   const upload = (uploads: Upload[], options?: TransferOptions): Promise<void> => artifacts.upload(uploads, options);
   const uploadText = (text: string, path: string, type: string): Promise<void> =>
     upload([{ path, content: new Blob([text], { type }) }]);
@@ -70,21 +73,40 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
     );
   }
 
+  let finalStatus: FinalStatus | undefined;
+  let isOver = false;
+
   async function finish(status: FinalStatus): Promise<void> {
-    forget();
+    finalStatus = status;
     onEnd();
     const update = { run_id: runId, status, end_time: Date.now() };
     const failures: unknown[] = [];
     await queue.close().catch((error: unknown) => failures.push(error));
     // *The platform of a job keeps the status of its run.*
-    if (!isForeign) {
+    if (!isForeign && !isOver) {
       await client.runs.updateRun(update).catch((error: unknown) => {
-        keep?.(runId, [endLine(connection.address, writeUpdate(update))]);
+        keepEnd(update);
         failures.push(error);
       });
     }
+    isOver = true;
+    forget();
     // What is lost of the log matters more than that the run still seems to go on.
     if (failures.length > 0) throw failures[0];
+  }
+
+  function keepEnd(update: Parameters<typeof writeUpdate>[0]): string | undefined {
+    return keep?.(runId, [endLine(connection.address, writeUpdate(update))]);
+  }
+
+  /** The process ends now, and the run with it. */
+  function abandon(status: FinalStatus): string | undefined {
+    const lost = queue.abandon();
+    const isEnded = isOver || isForeign;
+    isOver = true;
+    const place = isEnded ? undefined : keepEnd({ run_id: runId, status: finalStatus ?? status, end_time: Date.now() });
+    if (lost !== undefined) return `Run ${runId}: ${lost}`;
+    return place && `The end of run ${runId} could not be sent; 'lazuli runs resume-log ${place}' sends it.`;
   }
 
   const run: Run = {
@@ -93,12 +115,12 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
     experimentId: info.experiment_id,
     artifactUri: info.artifact_uri,
     artifacts,
-    logParam: (name, value) => queue.push({ kind: 'param', key: name, value: textOf(value) }),
+    logParam: (name, value) => push({ kind: 'param', key: name, value: textOf(value) }),
     logParams: (params) => last(Object.entries(params), ([name, value]) => run.logParam(name, value)),
     logMetric(name, value, { step = 0, timestamp = Date.now(), modelId, dataset } = {}) {
       const point = { kind: 'metric', key: name, value, step, timestamp } as const;
-      if (modelId === undefined && dataset === undefined) return queue.push(point);
-      return queue.push({
+      if (modelId === undefined && dataset === undefined) return push(point);
+      return push({
         ...point,
         ...(modelId === undefined ? {} : { model_id: modelId }),
         ...(dataset === undefined ? {} : { dataset_name: dataset.name, dataset_digest: dataset.digest }),
@@ -167,8 +189,11 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
   const forget =
     platform.atExit?.({
       finish: () => run.end(),
-      kill: () => run.end('KILLED'),
-      abandon: () => queue.abandon(),
+      kill() {
+        isKilled = true;
+        return run.end('KILLED');
+      },
+      abandon,
     }) ?? ((): void => undefined);
   return run;
 }
