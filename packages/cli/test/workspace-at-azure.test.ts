@@ -26,7 +26,9 @@ beforeAll(async () => {
     return stdout;
   };
   const made = await offline('ad', 'sp', 'create-for-rbac', 'robot', '--role', 'Owner', '--scopes', '/');
-  robot = Object.fromEntries([...made.matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]));
+  robot = Object.fromEntries(
+    [...made.matchAll(/^(\w+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value] as const),
+  );
   token = (await offline('token', 'create', '--role', 'Owner')).trim();
   server = await serving(['--data-dir', 'data', '--auth', 'entra'], { cwd: folder.path });
   const env = { HOME: folder.path, LAZULI_TOKEN: token };
