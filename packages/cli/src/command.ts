@@ -140,8 +140,8 @@ Examples:
   eval "$(lazuli env)"                             azureml:// for the scripts of this shell
 
 It ends with status 0 when all went well, 2 when the line or a setting is wrong, 3 when what was asked for is not
-there, 1 when something else failed, and with 130 or 143 when Ctrl-C or a signal ended it. Data go to stdout, words
-about them to stderr.
+there, 1 when something else failed, and with 130 or 143 when Ctrl-C or a signal ended it; a server that is asked to
+stop ends with 0. Data go to stdout, words about them to stderr.
 `;
 
 /** Runs one command line and says with which status the process should end. */
