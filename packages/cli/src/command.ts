@@ -175,7 +175,7 @@ async function describeProgram(surroundings: Surroundings, isWanted: (name: stri
   const program = new Command('lazuli')
     .description('An MLflow-compatible tracking server, and the command that talks to it.')
     .version(version, '--version', 'show the version')
-    .helpOption('--help', 'show this help')
+    .helpOption('-h, --help', 'show this help')
     .addHelpText('after', examples)
     .configureOutput({
       writeOut: (text) => surroundings.output.result(text.trimEnd()),
@@ -184,7 +184,7 @@ async function describeProgram(surroundings: Surroundings, isWanted: (name: stri
     })
     .exitOverride();
   for (const { name, summary, load } of entries) {
-    const command = program.command(name).description(summary).helpOption('--help', 'show this help');
+    const command = program.command(name).description(summary).helpOption('-h, --help', 'show this help');
     if (isWanted(name)) (await load())(command, surroundings);
   }
   return program;
