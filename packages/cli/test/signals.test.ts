@@ -124,6 +124,19 @@ describe('lazuli job', () => {
     expect(await statusOf(signal)).toMatchObject({ status: 'KILLED' });
   });
 
+  test('run leaves Ctrl-C at a terminal to the terminal, which sends it to the program itself', async () => {
+    const counting = `let count = 0; process.on('SIGINT', () => (count += 1)); process.on('SIGTERM', () => process.exit(count));
+      console.log('begun'); setInterval(() => undefined, 1000)`;
+    const atTerminal = { HOME: shared.folder, NODE_OPTIONS: '--import=data:text/javascript,process.stdin.isTTY=true' };
+    const args = ['job', 'run', '--url', shared.url, '--experiment-name', 'terminal', '--'];
+    const job = startLazuli([...args, process.execPath, '-e', counting], { cwd: shared.folder, env: atTerminal });
+    const end = ended(job);
+    await once(job.stdout ?? job, 'data');
+    job.kill('SIGINT');
+    job.kill('SIGTERM');
+    expect(await end).toMatchObject({ status: 0, stderr: expect.stringContaining('FINISHED') as string });
+  });
+
   test('stream ends by Ctrl-C, and the job goes on', async () => {
     const job = runAs('followed');
     const end = ended(job);
