@@ -48,6 +48,17 @@ const examples: readonly Example[] = [
     artifacts: ['predictions.json', 'summary.txt'],
   },
   {
+    file: 'examples/job.yml',
+    command: async () => [
+      join(root, 'node_modules/.bin/node'),
+      ...['packages/cli/bin/lazuli.js', 'job', 'create', '-f', 'examples/job.yml', '--stream'],
+    ],
+    runName: 'least squares, as a job',
+    metric: 'loss',
+    points: 50,
+    artifacts: ['predictions.json', 'summary.txt', 'user_logs'],
+  },
+  {
     file: 'examples/python/train.py',
     command: async () => [await pythonWithMlflow(), 'examples/python/train.py'],
     runName: 'sgd',

@@ -194,9 +194,16 @@ async function round(
     backUpAndRestore(tools, folder, database, target, undo),
   );
   await check(called('`lazuli db status` knows the database'), async () => {
-    const { status, stdout, stderr } = await lazuli(['db', 'status', '--database-url', database.url()]);
+    const { status, stdout, stderr } = await lazuli([
+      'db',
+      'status',
+      '--query',
+      'version',
+      '--database-url',
+      database.url(),
+    ]);
     must(status === 0, stdout + stderr);
-    return stdout.trim().split('\n').at(-1);
+    return `schema ${stdout.trim()}`;
   });
 }
 

@@ -2,7 +2,7 @@ import { commandsBelow, helpOf, pathOf } from '../../packages/cli/src/command-he
 import { describeEverything } from '../../packages/cli/src/command.ts';
 import { code, page, table } from './markdown.ts';
 
-const rules = `Every command shows its own help with \`--help\`. Options of several values take them one after the other.
+const rules = `Every command shows its own help with \`--help\`, and all but \`serve\` with \`-h\`. Options of several values take them one after the other.
 
 Data go to stdout, words about them to stderr. Commands that print a result take \`-o json|jsonc|table|tsv|yaml|none\` and \`--query\`, in
 [JMESPath](https://jmespath.org), as the Azure CLI does; \`json\` is the usual format, so texts are quoted.`;

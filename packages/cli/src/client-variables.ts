@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Server } from '@lazuli/client';
-import { connect, serverUrl } from './connection.ts';
+import { connect, hintForNobody, serverUrl } from './connection.ts';
 import { CommandError } from './output.ts';
 import type { Surroundings } from './surroundings.ts';
 import { writeTrustFiles } from './trust-files.ts';
@@ -47,9 +47,9 @@ export async function readClientVariables(
     };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    throw new CommandError(1, `${serverUrl(options, surroundings)} did not say how it is reached: ${error.message}`, {
-      cause: error,
-    });
+    const url = serverUrl(options, surroundings);
+    const message = `${url} did not say how it is reached: ${error.message}${hintForNobody(error)}`;
+    throw new CommandError(1, message, { cause: error });
   }
 }
 

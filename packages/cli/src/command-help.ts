@@ -16,7 +16,7 @@ export interface Help {
 const helps = new WeakMap<Command, Help>();
 
 export function describeCommand(parent: Command, { usage, summary, ...help }: Description): Command {
-  return withHelp(parent.command(usage).description(summary).helpOption('--help', 'show this help'), help);
+  return withHelp(parent.command(usage).description(summary).helpOption('-h, --help', 'show this help'), help);
 }
 
 export function withHelp(command: Command, help: Help): Command {

@@ -140,8 +140,8 @@ Examples:
   eval "$(lazuli env)"                             azureml:// for the scripts of this shell
 
 It ends with status 0 when all went well, 2 when the line or a setting is wrong, 3 when what was asked for is not
-there, 1 when something else failed, and with 130 or 143 when Ctrl-C or a signal ended it. Data go to stdout, words
-about them to stderr.
+there, 1 when something else failed, and with 130 or 143 when Ctrl-C or a signal ended it; a server that is asked to
+stop ends with 0. Data go to stdout, words about them to stderr.
 `;
 
 /** Runs one command line and says with which status the process should end. */
@@ -175,7 +175,7 @@ async function describeProgram(surroundings: Surroundings, isWanted: (name: stri
   const program = new Command('lazuli')
     .description('An MLflow-compatible tracking server, and the command that talks to it.')
     .version(version, '--version', 'show the version')
-    .helpOption('--help', 'show this help')
+    .helpOption('-h, --help', 'show this help')
     .addHelpText('after', examples)
     .configureOutput({
       writeOut: (text) => surroundings.output.result(text.trimEnd()),
@@ -184,7 +184,7 @@ async function describeProgram(surroundings: Surroundings, isWanted: (name: stri
     })
     .exitOverride();
   for (const { name, summary, load } of entries) {
-    const command = program.command(name).description(summary).helpOption('--help', 'show this help');
+    const command = program.command(name).description(summary).helpOption('-h, --help', 'show this help');
     if (isWanted(name)) (await load())(command, surroundings);
   }
   return program;

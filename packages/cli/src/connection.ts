@@ -54,7 +54,8 @@ export function connectionOver(url: string, options: ConnectionOptions, surround
 function proofFor(url: string, surroundings: Surroundings): Pick<Connection, 'authorization' | 'proof'> {
   const { env } = surroundings;
   if (env['LAZULI_TOKEN']) return proofForCloud(url, surroundings);
-  if (isAzureMl(url)) return env['MLFLOW_TRACKING_TOKEN'] ? {} : proofForCloud(url, surroundings);
+  if (isAzureMl(url))
+    return env['MLFLOW_TRACKING_TOKEN'] ? { proof: 'MLFLOW_TRACKING_TOKEN' } : proofForCloud(url, surroundings);
   const { MLFLOW_TRACKING_USERNAME: user, MLFLOW_TRACKING_PASSWORD: password, MLFLOW_TRACKING_TOKEN: token } = env;
   if (user && password) {
     const pair = Buffer.from(`${user}:${password}`).toString('base64');
@@ -235,4 +236,11 @@ function readConfig(path: string): WorkspaceConfig | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Nobody listens there: the first thing that goes wrong for who has just begun. */
+export function hintForNobody({ message }: Error): string {
+  return / ECONNREFUSED /.test(message)
+    ? '. lazuli serve starts a server; --url or LAZULI_URL names one that runs elsewhere.'
+    : '';
 }

@@ -35,7 +35,10 @@ export async function runProgram({ command, env, cwd, copyTo, shown = 'both' }: 
       copyTo?.write(chunk);
     });
   }
-  const passOn = (signal: NodeJS.Signals): void => void child.kill(signal);
+  const passOn = (signal: NodeJS.Signals): void => {
+    // *Ctrl-C at a terminal reaches the whole group*: the program has it, and a second one would cut its clean-up short.
+    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+  };
   for (const signal of passedOn) process.on(signal, passOn);
   try {
     return await new Promise((resolve, reject) => {

@@ -2,7 +2,7 @@ import { MlflowError, type Server } from '@lazuli/client';
 import { Option, type Command } from 'commander';
 import { withHelp, type Description } from './command-help.ts';
 import { connectWorkspace } from './azure-workspace.ts';
-import { defaultUrl, type ConnectionOptions } from './connection.ts';
+import { defaultUrl, hintForNobody, type ConnectionOptions } from './connection.ts';
 import { readDefaults } from './defaults.ts';
 import { formatResult, formats, isFormat, type Columns, type Format } from './formats.ts';
 import { AnswerWithStatus, CommandError, EndWithStatus } from './output.ts';
@@ -31,7 +31,7 @@ export function addServerCommand<Options extends object>(
   { usage, summary, ...work }: ServerCommand<Options>,
 ): void {
   asServerCommand(
-    parent.command(usage).description(summary).helpOption('--help', 'show this help'),
+    parent.command(usage).description(summary).helpOption('-h, --help', 'show this help'),
     surroundings,
     work,
   );
@@ -118,6 +118,7 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error;
 }
 
-function hintFor({ status }: MlflowError): string {
-  return status === 401 ? ' Run lazuli login, or put a token that this server knows into LAZULI_TOKEN.' : '';
+function hintFor(error: MlflowError): string {
+  if (error.status === 401) return ' Run lazuli login, or put a token that this server knows into LAZULI_TOKEN.';
+  return hintForNobody(error);
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Client, ResourceManager } from '@lazuli/client';
 import type { Settings } from '@lazuli/server';
 import type { Command } from 'commander';
-import { connect, connectionOf, defaultUrl, resourceManagerOf } from './connection.ts';
+import { connect, connectionOf, defaultUrl, hintForNobody, resourceManagerOf } from './connection.ts';
 import { settingsOfPlace, withPlaceOptions, type DatabasePlace } from './database-place.ts';
 import { CommandError } from './output.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -62,7 +62,9 @@ export async function withPlace<Part, Result>(
     if (error instanceof CommandError || !(error instanceof Error)) throw error;
     const status = 'status' in error ? error.status : undefined;
     const hint =
-      status === 401 ? ' Run lazuli login, or put the token of an Owner of this server into LAZULI_TOKEN.' : '';
+      status === 401
+        ? ' Run lazuli login, or put the token of an Owner of this server into LAZULI_TOKEN.'
+        : hintForNobody(error);
     throw new CommandError(status === 404 ? 3 : 1, `${error.message}${hint}`, { cause: error });
   }
 }

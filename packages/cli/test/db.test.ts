@@ -8,10 +8,14 @@ import { startPostgres, type PostgresServer } from '../../server/test/postgres/p
 import { aFolder, serving } from './lazuli-process.ts';
 import { run } from './run-command.ts';
 
-const steps = migrations.map(({ version, name }) => `${version} (${name})`);
+const steps = migrations.map(({ version, name }) => ({ version, name }));
 const newest = migrations.at(-1)?.version;
-const applied = steps.map((step) => `Applied ${step}\n`).join('');
 const hint = 'A server brings it up to date when it starts; so does `lazuli db upgrade`.\n';
+
+/** What a command printed, as data. */
+function dataOf({ stdout }: { readonly stdout: string }): unknown {
+  return JSON.parse(stdout);
+}
 
 function sqlite(path: string, sql: string): void {
   const database = new DatabaseSync(path);
@@ -24,44 +28,32 @@ describe('lazuli db on SQLite', () => {
     using folder = aFolder();
     const cwd = folder.path;
     const path = join(cwd, 'data', 'lazuli.db');
-    const db = (command: string) => run(['db', command, '--data-dir', 'data'], { cwd });
+    const db = (...args: string[]) => run(['db', ...args, '--data-dir', 'data'], { cwd });
+    const sqliteStatus = { engine: 'SQLite', database: path, newest_version: newest };
 
-    expect(await db('status')).toEqual({
-      status: 1,
-      stdout: [
-        'Engine    SQLite',
-        `Database  ${path} (not there yet)`,
-        `Schema    none, newest is version ${newest}`,
-        `Missing   ${steps.join(', ')}\n`,
-      ].join('\n'),
-      stderr: hint,
-    });
+    const absent = await db('status');
+    expect(absent).toMatchObject({ status: 1, stderr: hint });
+    expect(dataOf(absent)).toEqual({ ...sqliteStatus, is_present: false, version: null, missing: steps });
+    expect((await db('status', '--query', 'missing[0].name', '-o', 'tsv')).stdout).toBe(`${steps[0]?.name}\n`);
     expect(existsSync(join(cwd, 'data'))).toBe(false);
 
-    expect(await db('upgrade')).toEqual({
-      status: 0,
-      stdout: `${applied}${path} is up to date.\n`,
-      stderr: '',
-    });
-    expect(await db('upgrade')).toEqual({ status: 0, stdout: `${path} was up to date already.\n`, stderr: '' });
+    const upgraded = await db('upgrade');
+    expect(upgraded).toMatchObject({ status: 0, stderr: `${path} is up to date.\n` });
+    expect(dataOf(upgraded)).toEqual(steps);
+    expect(await db('upgrade')).toEqual({ status: 0, stdout: '[]\n', stderr: `${path} was up to date already.\n` });
 
     const before = readdirSync(join(cwd, 'data'));
     const bytes = readFileSync(path);
-    expect(await db('status')).toEqual({
-      status: 0,
-      stdout: `Engine    SQLite\nDatabase  ${path}\nSchema    version ${newest}, newest is version ${newest}\nMissing   nothing\n`,
-      stderr: '',
-    });
+    const current = await db('status');
+    expect(current).toMatchObject({ status: 0, stderr: '' });
+    expect(dataOf(current)).toEqual({ ...sqliteStatus, is_present: true, version: newest, missing: [] });
+    expect((await db('status', '-o', 'table')).stdout).toMatch(/^Engine +Database +Schema +Newest +Missing\n/);
     expect(readdirSync(join(cwd, 'data'))).toEqual(before);
     expect(readFileSync(path).equals(bytes)).toBe(true);
 
     sqlite(path, `delete from schema_versions where version = ${newest}`);
-    expect(await db('status')).toMatchObject({
-      status: 1,
-      stdout: expect.stringMatching(
-        `Schema    version \\d+, newest is version ${newest}\nMissing   ${newest} \\([^,]+\\)\n`,
-      ) as string,
-    });
+    const behind = await db('status');
+    expect([behind.status, dataOf(behind)]).toMatchObject([1, { newest_version: newest, missing: steps.slice(-1) }]);
   });
 
   test('looks at a database beside its server, and does not change it there', { timeout: 60_000 }, async () => {
@@ -94,7 +86,8 @@ describe('lazuli db on SQLite', () => {
       const { status, stdout, stderr } = await run(args, { cwd: folder.path });
       expect(status).toBe(1);
       expect(stderr).toContain(sentence);
-      expect(stdout).not.toContain('Missing');
+      expect(stdout).not.toContain('is up to date');
+      if (command === 'upgrade') expect(stdout).toBe('');
     }
     expect(readdirSync(folder.path)).toEqual(['a b%.db']);
     expect(readFileSync(path).equals(bytes)).toBe(true);
@@ -142,9 +135,14 @@ describe('lazuli db on PostgreSQL', { timeout: 60_000 }, () => {
 
     const empty = await db('status');
     expect(empty).toMatchObject({ status: 1, stderr: hint });
-    expect(empty.stdout).toMatch(/^Engine {4}PostgreSQL \d+\.\d+/);
-    expect(empty.stdout).toContain(`Database  ${shown}\nSchema    none, newest is version ${newest}\n`);
-    expect(empty.stdout).toContain(`Missing   ${steps.join(', ')}\n`);
+    expect(dataOf(empty)).toEqual({
+      engine: expect.stringMatching(/^PostgreSQL \d+\.\d+/) as string,
+      database: shown,
+      is_present: true,
+      version: null,
+      newest_version: newest,
+      missing: steps,
+    });
     const tables = () =>
       withClient(new URL(url), async (client) => {
         const { rows } = await client.query<{ tablename: string }>(
@@ -155,20 +153,15 @@ describe('lazuli db on PostgreSQL', { timeout: 60_000 }, () => {
     expect(await tables()).toEqual([]);
 
     const upgrades = await Promise.all([db('upgrade'), db('upgrade'), db('upgrade')]);
-    expect(upgrades.map(({ status, stderr }) => ({ status, stderr }))).toEqual(
-      Array.from({ length: 3 }, () => ({ status: 0, stderr: '' })),
-    );
-    expect(upgrades.map(({ stdout }) => stdout).sort()).toEqual([
-      `${applied}${shown} is up to date.\n`,
+    expect(upgrades.map(({ status }) => status)).toEqual([0, 0, 0]);
+    expect(upgrades.map(({ stderr }) => stderr).sort()).toEqual([
+      `${shown} is up to date.\n`,
       `${shown} was up to date already.\n`,
       `${shown} was up to date already.\n`,
     ]);
-    expect(await db('status')).toMatchObject({
-      status: 0,
-      stdout: expect.stringContaining(
-        `Schema    version ${newest}, newest is version ${newest}\nMissing   nothing\n`,
-      ) as string,
-    });
+    expect(upgrades.flatMap((upgrade) => dataOf(upgrade))).toEqual(steps);
+    const current = await db('status');
+    expect([current.status, dataOf(current)]).toMatchObject([0, { version: newest, missing: [] }]);
   });
 
   test("says of MLflow's database what it is, and leaves it alone", async () => {

@@ -83,6 +83,8 @@ describe('lazuli demo', () => {
     expect(await json('models', 'list-files', ...uri, '--query', '[].path | length(@)')).toBe(1);
     await json('models', 'download', ...uri, '-d', 'champion');
     expect(readFileSync(join(server.folder, 'champion/MLmodel'), 'utf8')).toContain(best?.run_id);
+    const [came] = (await json('model', 'download', '-n', 'demo-flowers', '-l', 'champion', '-p', 'all')) as string[];
+    expect(came).toBe(join(server.folder, 'all/demo-flowers/MLmodel'));
     expect(await lazuli('models', 'show', '-m', `runs:/${best?.run_id ?? ''}`)).toMatchObject({ status: 3 });
     expect(await lazuli('demo')).toMatchObject({
       status: 1,

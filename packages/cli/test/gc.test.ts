@@ -16,19 +16,21 @@ test('lazuli gc says what goes and what stays, and deletes it', { timeout: 60_00
   const env = { LAZULI_URL: server.url };
   const gc = (...args: string[]) => run(['gc', ...args], { cwd, env });
 
-  expect(await gc()).toEqual({ status: 0, stdout: '', stderr: '0 things deleted.\n' });
-  const stays = `run ${held} stays: version 1 of the registered model 'm' was made from it\n`;
-  expect(await gc('--older-than', '0d', '--dry-run')).toEqual({
-    status: 0,
-    stdout: `run ${loose} would be deleted\n`,
-    stderr: `${stays}1 thing would be deleted.\n`,
-  });
-  expect(await gc('--run-ids', `${held}, ${live}`)).toMatchObject({
-    status: 1,
-    stdout: '',
-    stderr: expect.stringContaining(`run ${live} stays: it is not marked as deleted\n${stays}`) as string,
-  });
-  expect(await gc('--older-than', '0d')).toMatchObject({ status: 0, stdout: `run ${loose} deleted\n` });
+  expect(await gc()).toEqual({ status: 0, stdout: '[]\n', stderr: '0 things deleted.\n' });
+  const gone = { kind: 'run', id: loose, state: 'deleted', reason: null };
+  const reason = "version 1 of the registered model 'm' was made from it";
+  const stays = { kind: 'run', id: held, state: 'kept', reason };
+  const dry = await gc('--older-than', '0d', '--dry-run');
+  expect([dry.status, JSON.parse(dry.stdout), dry.stderr]).toEqual([0, [gone, stays], '1 thing would be deleted.\n']);
+  expect((await gc('--older-than', '0d', '--dry-run', '--query', '[?reason].id')).stdout).toContain(`"${held}"`);
+  expect((await gc('--older-than', '0d', '--dry-run', '-o', 'table')).stdout).toMatch(/^Kind +Id +State +Reason\n/);
+  const named = await gc('--run-ids', `${held}, ${live}`);
+  expect([named.status, JSON.parse(named.stdout)]).toEqual([
+    1,
+    [{ kind: 'run', id: live, state: 'kept', reason: 'it is not marked as deleted' }, stays],
+  ]);
+  const deleted = await gc('--older-than', '0d', '--query', "[?state=='deleted'].id", '-o', 'tsv');
+  expect(deleted).toMatchObject({ status: 0, stdout: `${loose}\n` });
   await expect(runs.getRun({ run_id: loose })).rejects.toMatchObject({ status: 404 });
 
   expect(await gc('--older-than', 'soon')).toMatchObject({
@@ -37,6 +39,6 @@ test('lazuli gc says what goes and what stays, and deletes it', { timeout: 60_00
   });
   // A mistake must not mean everything.
   for (const ids of ['', ',', 'a,']) expect(await gc('--run-ids', ids)).toMatchObject({ status: 2, stdout: '' });
-  expect(await gc('--workspace-name', 'nowhere')).toMatchObject({ status: 1, stdout: '' });
+  expect(await gc('--workspace-name', 'nowhere')).toMatchObject({ status: 3, stdout: '' });
   expect(await gc('--url', 'nowhere')).toMatchObject({ status: 2, stdout: '' });
 });

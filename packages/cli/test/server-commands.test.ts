@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { run } from './run-command.ts';
@@ -186,5 +188,26 @@ describe('where a command goes and how it prints', () => {
     const { status, stderr } = await lazuli(['runs', 'list', '-x', '0', '--url', 'http://127.0.0.1:9']);
     expect(status).toBe(1);
     expect(stderr).toContain('http://127.0.0.1:9');
+  });
+
+  test('who has no server yet is told how to come by one', async () => {
+    const listener = createServer().listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    const { port } = listener.address() as AddressInfo;
+    await new Promise((done) => listener.close(done));
+    const nobody = { cwd: server.folder, env: { HOME: server.folder, LAZULI_URL: `http://127.0.0.1:${port}` } };
+    for (const args of [
+      ['runs', 'list', '-x', '0'],
+      ['workspace', 'list'],
+      ['env'],
+      ['job', 'run', '--', 'true'],
+      ['gc'],
+    ]) {
+      const { status, stdout, stderr } = await run(args, nobody);
+      expect([status, stdout]).toEqual([1, '']);
+      expect(stderr).toMatch(
+        /ECONNREFUSED 127\.0\.0\.1:\d+\. lazuli serve starts a server; --url or LAZULI_URL names one/,
+      );
+    }
   });
 });

@@ -26,7 +26,9 @@ beforeAll(async () => {
     return stdout;
   };
   const made = await offline('ad', 'sp', 'create-for-rbac', 'robot', '--role', 'Owner', '--scopes', '/');
-  robot = Object.fromEntries([...made.matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]));
+  robot = Object.fromEntries(
+    [...made.matchAll(/^(\w+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value] as const),
+  );
   token = (await offline('token', 'create', '--role', 'Owner')).trim();
   server = await serving(['--data-dir', 'data', '--auth', 'entra'], { cwd: folder.path });
   const env = { HOME: folder.path, LAZULI_TOKEN: token };
@@ -120,6 +122,13 @@ test(
     );
     expect(changed.stdout).toBe('"Words"\n');
 
+    const findings = JSON.parse((await lazuli('doctor')).stdout) as { state: string; detail: string }[];
+    expect(findings.map(({ state }) => state)).toEqual(['ok', 'ok', 'ok', 'ok', 'ok']);
+    expect(findings.slice(-2).map(({ detail }) => detail)).toEqual([
+      `with the account ${AZURE_CLIENT_ID} of lazuli login`,
+      'vision',
+    ]);
+
     // The commands that do what MLflow's clients do reach the workspace by the address that its resource tells.
     expect(await lazuli('model', 'create', '-n', 'churn', '--path', 's3://bucket/a')).toMatchObject({ status: 0 });
     expect((await lazuli('model', 'list', '--query', '[].name')).stdout).toContain('churn');
@@ -132,7 +141,7 @@ test(
     expect(await lazuli('workspace', 'delete', 'text')).toMatchObject({ status: 0, stdout: '' });
     expect(await lazuli('workspace', 'show', 'text')).toMatchObject({ status: 3, stdout: '' });
     await lazuli('logout');
-    expect((await lazuli('workspace', 'list')).stderr).toContain('http://127.0.0.1:5000');
+    expect(await lazuli('account', 'show')).toMatchObject({ status: 3, stdout: '' });
   },
 );
 

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { CommandError } from '../output.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { describeCommand } from '../command-help.ts';
+import { printer, withOutputOptions, type OutputOptions } from '../server-command.ts';
 import { settingsOfPlace, withPlaceOptions, type DatabasePlace } from '../database-place.ts';
 
 /** `lazuli db backup`: a copy of a SQLite database, on which a server may run. */
@@ -16,12 +17,13 @@ export function describeBackup(command: Command, surroundings: Surroundings): vo
       'rsync -a /var/lib/lazuli/artifacts/ /backups/artifacts/',
     ],
   });
-  withPlaceOptions(backup).action(async (file: string, options: DatabasePlace) => {
-    await backUp(resolve(surroundings.workingDir, file), options, surroundings);
+  withOutputOptions(withPlaceOptions(backup)).action(async (file: string, options: DatabasePlace & OutputOptions) => {
+    const print = printer(options, surroundings);
+    print(await backUp(resolve(surroundings.workingDir, file), options, surroundings));
   });
 }
 
-async function backUp(target: string, options: DatabasePlace, surroundings: Surroundings): Promise<void> {
+async function backUp(target: string, options: DatabasePlace, surroundings: Surroundings) {
   const { backUpSqlite } = await import('@lazuli/server');
   const { database } = await settingsOfPlace(options, surroundings);
   if (database.kind === 'postgres') {
@@ -33,6 +35,7 @@ async function backUp(target: string, options: DatabasePlace, surroundings: Surr
   try {
     const { bytes } = await backUpSqlite(database.path, target);
     surroundings.output.remark(`${database.path} is backed up to ${target}, ${bytes} bytes.`);
+    return { database: database.path, file: target, bytes };
   } catch (error) {
     throw new CommandError(1, error instanceof Error ? error.message : String(error), { cause: error });
   }

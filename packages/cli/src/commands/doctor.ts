@@ -1,9 +1,9 @@
-import type { Client } from '@lazuli/client';
 import type { Command } from 'commander';
-import { connect, connectionOf, type Connection } from '../connection.ts';
+import { findAzureWorkspace } from '../azure-workspace.ts';
+import { connectionOver, connectTracking, isAzureMl, trackingUrl } from '../connection.ts';
 import { EndWithStatus } from '../output.ts';
 import { withHelp } from '../command-help.ts';
-import { printer, withServerOptions, type ServerOptions } from '../server-command.ts';
+import { explained, printer, withServerOptions, type ServerOptions } from '../server-command.ts';
 import { version, type Surroundings } from '../surroundings.ts';
 
 /**
@@ -25,29 +25,42 @@ export function describeDoctor(command: Command, surroundings: Surroundings): vo
     examples: ['lazuli doctor -o table', `lazuli doctor --url https://lazuli.example.org --query "[?state=='failed']"`],
   }).action(async (options: ServerOptions) => {
     const print = printer(options, surroundings, { Check: 'check', State: 'state', Detail: 'detail' });
-    const findings = await examine(connectionOf(options, surroundings), (await connect(options, surroundings)).client);
+    const findings = await explained(() => examine(options, surroundings));
     print(findings);
     if (findings.some(({ state }) => state === 'failed')) throw new EndWithStatus(1);
   });
 }
 
-async function examine({ url, proof, workspace }: Connection, client: Client): Promise<Finding[]> {
+async function examine(options: ServerOptions, surroundings: Surroundings): Promise<Finding[]> {
+  const azure = await findAzureWorkspace(options, surroundings);
+  const url = azure === undefined ? trackingUrl(options, surroundings) : await azure.trackingUri();
+  const { proof, workspace } = connectionOver(url, options, surroundings);
+  const { client } = await connectTracking({ ...options, url }, surroundings);
+  const { environmentFetch, parseTrackingUri } = await import('@lazuli/client');
+  const uri = isAzureMl(url) ? parseTrackingUri(url) : undefined;
+  const named = uri?.kind === 'azureml' ? uri : undefined;
+  const origin = named === undefined ? url : `https://${named.host}`;
+  const ask = (path: string): Promise<Response> => environmentFetch(surroundings.env)(origin + path);
+
   const findings: Finding[] = [
     { check: 'command', state: 'ok', detail: `lazuli ${version} on Node ${process.versions.node}` },
   ];
   const steps: readonly (readonly [string, () => Promise<string>])[] = [
-    ['server', () => serverVersion(url)],
-    ['clock', () => clockSkew(url)],
+    ['server', async () => serverVersion(await ask('/version'), origin, named === undefined ? 'MLflow' : 'Azure')],
+    ['clock', async () => clockSkew(await ask('/health'))],
     [
       'sign-in',
       async () => {
-        await client.serverInfo.getServerInfo({});
-        return proof === undefined ? 'without a credential' : `with ${proof}`;
+        if (named === undefined) await client.serverInfo.getServerInfo({});
+        else await client.experiments.searchExperiments({ max_results: 1 });
+        if (proof !== undefined) return `with ${proof}`;
+        return named === undefined ? 'without a credential' : "with the first of Azure's credentials that is there";
       },
     ],
     [
       'workspace',
       async () => {
+        if (named !== undefined) return named.name;
         const { experiment } = await client.experiments.getExperiment({ experiment_id: '0' });
         return workspace === undefined ? `${experiment.workspace}, because none is named` : experiment.workspace;
       },
@@ -63,17 +76,16 @@ async function examine({ url, proof, workspace }: Connection, client: Client): P
   return findings;
 }
 
-async function serverVersion(url: string): Promise<string> {
-  const response = await fetch(`${url}/version`);
+async function serverVersion(response: Response, origin: string, form: 'MLflow' | 'Azure'): Promise<string> {
   const text = await response.text();
-  if (!response.ok || text.length > 50) {
-    throw new Error(`${url}/version is not answered as a tracking server does (status ${response.status}).`);
-  }
-  return `MLflow ${text.trim()} at ${url}`;
+  if (response.ok && text.length <= 50) return `MLflow ${text.trim()} at ${origin}`;
+  // Azure Machine Learning has no such page.
+  if (form === 'Azure') return `Azure Machine Learning at ${origin}`;
+  throw new Error(`${origin}/version is not answered as a tracking server does (status ${response.status}).`);
 }
 
-async function clockSkew(url: string): Promise<string> {
-  const response = await fetch(`${url}/health`);
+async function clockSkew(response: Response): Promise<string> {
+  await response.body?.cancel();
   const date = Date.parse(response.headers.get('date') ?? '');
   if (Number.isNaN(date)) return 'the server does not tell its time';
   const skewMs = Math.abs(Date.now() - date);

@@ -5,7 +5,8 @@ import type { Surroundings } from '../surroundings.ts';
 
 /** `lazuli env`: what a shell needs so that an unmodified script works with a workspace as if it were Azure's. */
 const shells = {
-  bash: (name: string, value: string) => `export ${name}='${value.replaceAll("'", `'\\''`)}'`,
+  bash: posix,
+  zsh: posix,
   fish: (name: string, value: string) => `set -gx ${name} '${value.replaceAll(/[\\']/g, '\\$&')}'`,
   powershell: (name: string, value: string) => `$env:${name} = '${value.replaceAll("'", "''")}'`,
 } as const;
@@ -39,4 +40,8 @@ export function describeEnv(command: Command, surroundings: Surroundings): void 
         );
       }
     });
+}
+
+function posix(name: string, value: string): string {
+  return `export ${name}='${value.replaceAll("'", `'\\''`)}'`;
 }

@@ -40,7 +40,7 @@ interface ListOptions extends PlaceOptions, OutputOptions {
 export function describeRole(command: Command, surroundings: Surroundings): void {
   const { output } = surroundings;
   const noun = (name: string, summary: string) =>
-    command.command(name).description(summary).helpOption('--help', 'show this help');
+    command.command(name).description(summary).helpOption('-h, --help', 'show this help');
   const subcommand = (parent: Command, description: Description) => takePlace(describeCommand(parent, description));
 
   const definition = noun('definition', 'Make and list roles');

@@ -45,7 +45,7 @@ const roles = [
 export function describeToken(command: Command, surroundings: Surroundings): void {
   const { output } = surroundings;
   const subcommand = (usage: string, summary: string) =>
-    takePlace(command.command(usage).description(summary).helpOption('--help', 'show this help'));
+    takePlace(command.command(usage).description(summary).helpOption('-h, --help', 'show this help'));
 
   withHelp(subcommand('create', 'Create a token; its secret is printed once'), {
     notes: 'The secret alone goes to stdout.',

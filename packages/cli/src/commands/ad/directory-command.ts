@@ -50,7 +50,7 @@ function isGuid(text: string): boolean {
 }
 
 export function directoryNoun(parent: Command, name: string, summary: string): Command {
-  return parent.command(name).description(summary).helpOption('--help', 'show this help');
+  return parent.command(name).description(summary).helpOption('-h, --help', 'show this help');
 }
 
 export function directoryCommand(parent: Command, description: Description): Command {

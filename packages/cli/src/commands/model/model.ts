@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { limitOf } from '../../pages.ts';
 import { addServerCommand } from '../../server-command.ts';
@@ -62,7 +63,7 @@ export function describeModel(command: Command, surroundings: Surroundings): voi
       list
         .option('-n, --name <name>', 'the model whose versions are listed')
         .option('--filter <filter>', `such as "name LIKE 'churn%' AND tags.team = 'red'"`)
-        .option('--max-results <count>', 'how many at most (default: all)'),
+        .option('-r, --max-results <count>', 'how many at most (default: all)'),
     columns,
     examples: ['lazuli model list -o table', 'lazuli model list -n churn --query "[].version" -o tsv'],
     answer: ({ client }, { name, filter, maxResults }) => {
@@ -82,6 +83,18 @@ export function describeModel(command: Command, surroundings: Surroundings): voi
         return versionShown(await getVersion(client, { name, ...which }));
       }
       return modelShown((await client.registeredModels.getRegisteredModel({ name })).registered_model);
+    },
+  });
+
+  addServerCommand<ByVersion & { downloadPath?: string }>(command, surroundings, {
+    usage: 'download',
+    summary: 'Download the files of a version, to a folder of the name of the model',
+    options: (download) =>
+      byVersion(download).option('-p, --download-path <folder>', 'where that folder is made (default: here)'),
+    examples: ['lazuli model download -n churn -v 3 --download-path ./models'],
+    async answer(server, { downloadPath = '.', ...which }) {
+      const { name, version } = await getVersion(server.client, which);
+      return server.download(`models:/${name}/${version}`, resolve(surroundings.workingDir, downloadPath, name));
     },
   });
 
