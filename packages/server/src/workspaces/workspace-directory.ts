@@ -73,7 +73,7 @@ export async function openWorkspaceDirectory(
     byName(name, maySee) {
       const place = name.startsWith('/') ? placeOfScope(name) : undefined;
       if (place !== undefined) {
-        const seen = (ref: WorkspaceRef): WorkspaceRef => onlyNamed(name, [ref].filter(maySee));
+        const seen = (ref: WorkspaceRef): WorkspaceRef => onlyNamed(place.name, [ref].filter(maySee));
         const found = at(place);
         return found instanceof Promise ? found.then(seen) : seen(found);
       }

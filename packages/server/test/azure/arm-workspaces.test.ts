@@ -54,6 +54,9 @@ describe('a workspace', () => {
       await use(secret, 'POST', create, { name: 'x' }, 'never'),
     ];
     expect([hidden.status, hidden.text]).toEqual([404, absent.text.replaceAll('never', 'twice')]);
+    const inFull = await use(secret, 'POST', create, { name: 'x' }, first);
+    const nowhere = await use(secret, 'POST', create, { name: 'x' }, `${first}-never`);
+    expect([inFull.status, inFull.text]).toEqual([404, nowhere.text.replaceAll('twice-never', 'twice')]);
     const ofBoth = await arm.holder(
       { role: 'Contributor', scope: first ?? '' },
       { role: 'Reader', scope: second ?? '' },
