@@ -1,7 +1,7 @@
-import { MlflowError } from '@lazuli/contract';
+import { compileWriter, contract, MlflowError } from '@lazuli/contract';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { batchLength, type LogEntry } from './log-entry.ts';
+import { batchLength, batchOf, type LogEntry } from './log-entry.ts';
 import { createLogQueue, type LogQueueOptions } from './log-queue.ts';
 
 const metric = (index: number): LogEntry => ({
@@ -165,6 +165,25 @@ test('a bad name or value is refused where it is logged', () => {
   expect(() => queue.push({ ...metric(1), key: 'a!b' })).toThrow(/Names may only contain/);
   const text = { ...metric(1), value: '1' } as unknown as LogEntry;
   expect(() => queue.push(text)).toThrow(/must be a number/);
+});
+
+test.each([
+  ['step', 1.5],
+  ['step', NaN],
+  ['step', '3'],
+  ['timestamp', 0.1],
+  ['timestamp', new Date(0)],
+  ['model_id', 7],
+])('a point whose %s is %j is refused where it is logged, and stops nothing', async (name, value) => {
+  const { queue, taken } = queueTo((batch) => {
+    compileWriter(contract.runs.logBatch.input)({ run_id: 'r', ...batchOf(batch) });
+    return 'take';
+  });
+  void queue.push(metric(1));
+  expect(() => queue.push({ ...metric(2), [name]: value })).toThrow(`The ${name} of the metric 'loss' must be`);
+  void queue.push({ ...metric(3), step: 2n ** 53n + 1n });
+  await queue.close();
+  expect(taken).toHaveLength(2);
 });
 
 test('after the end nothing can be logged', async () => {
