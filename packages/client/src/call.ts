@@ -1,4 +1,4 @@
-import { compileAnswerReader, compileWriter, readJson, routesOf, type Endpoint } from '@lazuli/contract';
+import { compileAnswerReader, compileWriter, MlflowError, readJson, routesOf, type Endpoint } from '@lazuli/contract';
 import type { CallOptions, Transport } from './transport.ts';
 
 /** The function that calls an endpoint: input to request, answer to output. */
@@ -26,7 +26,11 @@ export function callOf(
       ? await transport.send(route.method, path + queryOf(given, inPath), undefined, options)
       : // *MLflow's server reads a field from the body also where the path names it (PATCH logged-models/{model_id}).*
         await transport.send(route.method, path, write(given), options);
-    return readJson(read, text);
+    if (/^\s*([{[]|$)/.test(text)) return readJson(read, text);
+    throw new MlflowError(
+      'INTERNAL_ERROR',
+      `${transport.url} answered with no JSON, so it is hardly an MLflow server; look at the tracking URI. It began: ${text.slice(0, 100)}`,
+    );
   };
 }
 

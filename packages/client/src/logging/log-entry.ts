@@ -33,10 +33,23 @@ export function checkEntry(entry: LogEntry): LogEntry {
   if (typeof entry.key !== 'string' || entry.key === '') throw invalidParameter(`A ${entry.kind} needs a name.`);
   checkLength(`${entry.kind} name`, entry.key, limits.key);
   checkKey(`${entry.kind} name`, entry.key);
-  if (entry.kind === 'metric' && typeof entry.value !== 'number') {
-    throw invalidParameter(`The value of the metric '${entry.key}' must be a number, but is '${String(entry.value)}'.`);
-  }
+  if (entry.kind === 'metric') checkPoint(entry);
   return entry;
+}
+
+/** What cannot be written to a batch would be found out where nobody waits for it. */
+function checkPoint({ key, value, step, timestamp, ...rest }: LogEntry & { readonly kind: 'metric' }): void {
+  if (typeof value !== 'number') {
+    throw invalidParameter(`The value of the metric '${key}' must be a number, but is '${String(value)}'.`);
+  }
+  for (const [name, given] of Object.entries({ step, timestamp })) {
+    if (typeof given === 'bigint' || Number.isInteger(given)) continue;
+    throw invalidParameter(`The ${name} of the metric '${key}' must be an integer, but is '${String(given)}'.`);
+  }
+  for (const [name, given] of Object.entries(rest)) {
+    if (typeof given === 'string') continue;
+    throw invalidParameter(`The ${name} of the metric '${key}' must be a text, but is '${String(given)}'.`);
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
-import { MlflowError } from '@lazuli/contract';
+import { compileWriter, contract, MlflowError } from '@lazuli/contract';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { batchLength, type LogEntry } from './log-entry.ts';
+import { batchLength, batchOf, type LogEntry } from './log-entry.ts';
 import { createLogQueue, type LogQueueOptions } from './log-queue.ts';
 
 const metric = (index: number): LogEntry => ({
@@ -11,6 +11,7 @@ const metric = (index: number): LogEntry => ({
   timestamp: index,
   step: index,
 });
+const point = { kind: 'metric', key: 'loss', value: 1, timestamp: 1, step: 1 } as const;
 const param = (key: string, value = '1'): LogEntry => ({ kind: 'param', key, value });
 const tag = (key: string, value = '1'): LogEntry => ({ kind: 'tag', key, value });
 const unavailable = new MlflowError('TEMPORARILY_UNAVAILABLE', 'nobody is there');
@@ -160,11 +161,30 @@ test('logging waits for room, and throws where nobody waits', async () => {
 
 test('a bad name or value is refused where it is logged', () => {
   const { queue } = queueTo(() => 'take');
-  expect(() => queue.push(metric(NaN))).not.toThrow();
+  expect(() => queue.push({ ...point, value: NaN })).not.toThrow();
   expect(() => queue.push({ ...metric(1), key: '' })).toThrow(/needs a name/);
   expect(() => queue.push({ ...metric(1), key: 'a!b' })).toThrow(/Names may only contain/);
   const text = { ...metric(1), value: '1' } as unknown as LogEntry;
   expect(() => queue.push(text)).toThrow(/must be a number/);
+});
+
+test.each([
+  ['step', 1.5],
+  ['step', NaN],
+  ['step', '3'],
+  ['timestamp', 0.1],
+  ['timestamp', new Date(0)],
+  ['model_id', 7],
+])('a point whose %s is %j is refused where it is logged, and stops nothing', async (name, value) => {
+  const { queue, taken } = queueTo((batch) => {
+    compileWriter(contract.runs.logBatch.input)({ run_id: 'r', ...batchOf(batch) });
+    return 'take';
+  });
+  void queue.push(metric(1));
+  expect(() => queue.push({ ...metric(2), [name]: value })).toThrow(`The ${name} of the metric 'loss' must be`);
+  void queue.push({ ...point, step: 2n ** 53n + 1n });
+  await queue.close();
+  expect(taken).toHaveLength(2);
 });
 
 test('after the end nothing can be logged', async () => {

@@ -39,7 +39,7 @@ export interface Run extends AsyncDisposable {
    * Uploads a file. `file` is a path, or content with the name `folder` gives it: `logArtifact(blob, 'plots/loss.svg')`.
    * For a path, `folder` is the folder to put it in.
    */
-  logArtifact(file: string | Blob, folder?: string, options?: TransferOptions): Promise<void>;
+  logArtifact(file: string | Blob | Uint8Array<ArrayBuffer>, folder?: string, options?: TransferOptions): Promise<void>;
   /** Uploads the files of a local folder, several at once. */
   logArtifacts(localFolder: string, folder?: string, options?: TransferOptions): Promise<void>;
   logText(text: string, path: string): Promise<void>;

@@ -133,7 +133,10 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
     setTag: tag,
     setTags: (tags) => last(Object.entries(tags), ([name, value]) => tag(name, value)),
     async logArtifact(file, folder, options) {
-      if (typeof file !== 'string') return upload([{ path: folder ?? nameOfBlob(file), content: file }], options);
+      if (typeof file !== 'string') {
+        const content = file instanceof Blob ? file : new Blob([file]);
+        return upload([{ path: folder ?? nameOfBlob(content), content }], options);
+      }
       const { open, nameOf } = filesOf(platform);
       await upload([{ path: joinPath(folder, nameOf(file)), content: await open(file) }], options);
     },

@@ -28,6 +28,7 @@ test('files and folders are uploaded, listed and downloaded as they were', async
   await run.logArtifact(join(folder, 'note.txt'));
   await run.logArtifact(join(folder, 'note.txt'), 'notes');
   await run.logArtifact(new Blob(['from memory']), 'notes/blob.txt');
+  await run.logArtifact(Buffer.from('bytes'), 'notes/bytes.bin');
   expect(progress).toContainEqual({ path: 'model/weights.bin', bytes: 3_000_000, total: 3_000_000 });
   expect(await run.listArtifacts()).toEqual([
     { path: 'model', isFolder: true },
@@ -43,7 +44,7 @@ test('files and folders are uploaded, listed and downloaded as they were', async
   expect(await readFile(join(to, 'a b', 'ü%#?.txt'), 'utf8')).toBe('odd');
   const [one] = await downloadArtifacts(`runs:/${run.runId}/notes/blob.txt`, to);
   expect(await readFile(one ?? '', 'utf8')).toBe('from memory');
-  expect(await downloadArtifacts(`runs:/${run.runId}`)).toHaveLength(5);
+  expect(await downloadArtifacts(`runs:/${run.runId}`)).toHaveLength(6);
 });
 
 test('text, values, tables, images and figures become files', async () => {
