@@ -36,7 +36,8 @@ const options = (test: NonNullable<TestProjectInlineConfiguration['test']>): Tes
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // More than the two cores of a small machine: tests wait for disks, limits and processes as much as they compute.
+    maxWorkers: 3,
     projects: [
       options({
         name: 'unit',
@@ -66,6 +67,7 @@ export default defineConfig({
         name: 'postgres-only',
         include: ['packages/server/test/postgres/**/*.test.ts'],
         sequence: { groupOrder: 1 },
+        maxWorkers: 4,
         provide: { engine: 'postgres' },
       }),
     ],

@@ -26,6 +26,7 @@ const parts: readonly Part[] = [
   { name: 'comparison with MLflow', script: 'differential' },
   { name: 'deployment', script: 'deployment' },
   { name: 'bench', script: 'bench', args: ['--scale', '1'] },
+  { name: 'cost of access control', script: 'bench:access' },
   { name: 'bench on PostgreSQL', script: 'bench', args: ['W2p', 'W3', 'W4d', '--engine', 'postgres'] },
 ];
 
