@@ -94,6 +94,23 @@ describe('lazuli demo', () => {
   });
 });
 
+describe('lazuli model create', () => {
+  test('uploads a folder or file of this machine, and the version has it', async () => {
+    write('forest/MLmodel', 'flavors: {}\n');
+    write('forest/data/trees.bin', 'trees');
+    const created = ['model', 'create', '-n', 'forest.v.2', '--path', './forest', '--type', 'mlflow_model'];
+    const version = (await json(...created)) as { version: string; path: string };
+    expect(version).toMatchObject({ version: '1', path: expect.stringMatching(/^models:\/m-/) as string });
+    await json('models', 'download', '-m', version.path, '-d', 'forest-back');
+    expect(readFileSync(join(server.folder, 'forest-back/data/trees.bin'), 'utf8')).toBe('trees');
+    const single = ['model', 'create', '-n', 'forest.v.2', '-p', 'forest/data/trees.bin', '-t', 'custom_model'];
+    expect(await json(...single, '--query', 'version')).toBe('2');
+    const nowhere = await lazuli('model', 'create', '-n', 'other', '-p', './nowhere');
+    expect(nowhere).toMatchObject({ status: 2, stderr: expect.stringContaining('there is no ') as string });
+    expect(await lazuli('model', 'show', '-n', 'other')).toMatchObject({ status: 3 });
+  });
+});
+
 describe('lazuli runs resume-log', () => {
   const line = (run_id: string, key: string): string => {
     const body = JSON.stringify({ run_id, metrics: [{ key, value: 1, timestamp: 1, step: 0 }] });

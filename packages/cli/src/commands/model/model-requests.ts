@@ -1,4 +1,6 @@
-import type { Client } from '@lazuli/client';
+import { statSync } from 'node:fs';
+import type { Client, Server } from '@lazuli/client';
+import { fileIn, filesIn, uploadFiles } from '../../artifact-files.ts';
 import { CommandError } from '../../output.ts';
 import { firstOf, pageSize } from '../../pages.ts';
 import { pairsOf, pick } from '../options.ts';
@@ -22,6 +24,26 @@ export async function makeSureOf(client: Client, name: string): Promise<void> {
   } catch (error) {
     if ((error as { errorCode?: string }).errorCode !== 'RESOURCE_ALREADY_EXISTS') throw error;
   }
+}
+
+/** *`az ml model create --path ./model` uploads it.* Here it becomes a logged model of the default experiment, which belongs to no run. */
+export async function uploadModel({ client, artifactsAt }: Server, name: string, path: string, type?: string) {
+  const isFolder = statSync(path).isDirectory();
+  const files = isFolder ? await filesIn(undefined, path) : await fileIn(undefined, path);
+  const { model } = await client.loggedModels.createLoggedModel({
+    experiment_id: '0',
+    name: name.replaceAll(/[/:.%"']/g, '_'),
+    ...pick({ model_type: type }),
+  });
+  const { model_id, artifact_uri } = model.info;
+  const end = (status: 'LOGGED_MODEL_READY' | 'LOGGED_MODEL_UPLOAD_FAILED') =>
+    client.loggedModels.finalizeLoggedModel({ model_id, status });
+  await uploadFiles(artifactsAt(artifact_uri), files).catch(async (error: unknown) => {
+    await end('LOGGED_MODEL_UPLOAD_FAILED');
+    throw error;
+  });
+  await end('LOGGED_MODEL_READY');
+  return { source: `models:/${model_id}`, model_id };
 }
 
 export async function getVersion(client: Client, { name, version, label }: ByVersion): Promise<ModelVersion> {

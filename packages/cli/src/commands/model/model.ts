@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { CommandError } from '../../output.ts';
 import { limitOf } from '../../pages.ts';
 import { addServerCommand } from '../../server-command.ts';
 import type { Surroundings } from '../../surroundings.ts';
@@ -12,6 +14,7 @@ import {
   modelShown,
   updateModel,
   updateVersion,
+  uploadModel,
   versionShown,
   type ByName,
   type ByVersion,
@@ -21,6 +24,16 @@ import {
  * `lazuli model`: the model registry with the nouns, options and field names of `az ml model`, and what Azure ML does not have:
  * aliases, deletion, search.
  */
+interface CreateOptions extends ByName {
+  readonly path: string;
+  readonly type?: string;
+  readonly description?: string;
+  readonly tags?: readonly string[];
+  readonly runId?: string;
+}
+
+/** *Azure ML's.* */
+const modelTypes = ['mlflow_model', 'custom_model', 'triton_model'];
 const columns = { Name: 'name', Version: 'version || latest_version', Stage: 'stage', Description: 'description' };
 const byName = (command: Command): Command => command.requiredOption('-n, --name <name>', 'the name of the model');
 const byVersion = (command: Command): Command =>
@@ -29,32 +42,41 @@ const byVersion = (command: Command): Command =>
     .option('-l, --label <alias>', 'or an alias of the version; latest means the newest one');
 
 export function describeModel(command: Command, surroundings: Surroundings): void {
-  addServerCommand<ByName & { path: string; description?: string; tags?: readonly string[]; runId?: string }>(
-    command,
-    surroundings,
-    {
-      usage: 'create',
-      summary: 'Register the next version of a model; the first one creates the model',
-      options: (create) =>
-        byName(create)
-          .requiredOption('-p, --path <uri>', 'where its files are: runs:/{run}/{path}, models:/{id}, an artifact root')
-          .option('-d, --description <text>', 'what it is')
-          .option('--tags <name=value>', 'a tag; may be given several times', severalTimes)
-          .option('--run-id <id>', 'the run that made it (default: the one of a runs:/ path)'),
-      columns,
-      examples: ['lazuli model create -n churn --path runs:/5c1ee5dcff864ba3b2bd24de1d1c0c4a/model --tags team=red'],
-      async answer({ client }, { name, path, description, tags, runId }) {
-        await makeSureOf(client, name);
-        const { model_version } = await client.modelVersions.createModelVersion({
-          name,
-          source: path,
-          tags: pairsOf('--tags', tags),
-          ...pick({ description, run_id: runId ?? /^runs:\/+([^/]+)/.exec(path)?.[1] }),
-        });
-        return versionShown(model_version);
-      },
+  addServerCommand<CreateOptions>(command, surroundings, {
+    usage: 'create',
+    summary: 'Register the next version of a model; the first one creates the model',
+    options: (create) =>
+      byName(create)
+        .requiredOption(
+          '-p, --path <path>',
+          'where its files are: runs:/{run}/{path}, models:/{id}, an artifact root, or a folder or file here, which is uploaded',
+        )
+        .addOption(new Option('-t, --type <type>', 'what is uploaded').choices(modelTypes))
+        .option('-d, --description <text>', 'what it is')
+        .option('--tags <name=value>', 'a tag; may be given several times', severalTimes)
+        .option('--run-id <id>', 'the run that made it (default: the one of a runs:/ path)'),
+    columns,
+    examples: [
+      'lazuli model create -n churn --path runs:/5c1ee5dcff864ba3b2bd24de1d1c0c4a/model --tags team=red',
+      'lazuli model create -n churn --path ./model --type mlflow_model',
+    ],
+    async answer(server, { name, path, type, description, tags, runId }) {
+      const { client } = server;
+      const given = pairsOf('--tags', tags);
+      const isHere = !/^[a-z][a-z0-9+.-]+:/i.test(path);
+      const file = resolve(surroundings.workingDir, path);
+      if (isHere && !existsSync(file)) throw new CommandError(2, `--path: there is no ${file}`);
+      await makeSureOf(client, name);
+      const place = isHere ? await uploadModel(server, name, file, type) : { source: path };
+      const { model_version } = await client.modelVersions.createModelVersion({
+        name,
+        ...place,
+        tags: given,
+        ...pick({ description, run_id: runId ?? /^runs:\/+([^/]+)/.exec(path)?.[1] }),
+      });
+      return versionShown(model_version);
     },
-  );
+  });
 
   addServerCommand<{ name?: string; filter?: string; maxResults?: string }>(command, surroundings, {
     usage: 'list',
