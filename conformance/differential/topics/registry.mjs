@@ -98,6 +98,9 @@ export const registry = [
   search('versions in order', of('search'), { filter: "name = 'one $u'", order_by: ['version_number ASC'] }),
   search('pages of versions', of('search'), { filter: "name = 'one $u'", max_results: 1 }),
   search('versions by something else', of('search'), { filter: "bogus = 'x'" }),
+  create('a version of a run that is not there', 'runs:/0123456789abcdef0123456789abcdef/m', {
+    run_id: '0123456789abcdef0123456789abcdef',
+  }),
   named('delete', on('delete'), {}, 'DELETE'),
   named('delete again', on('delete'), {}, 'DELETE'),
 ];

@@ -27,7 +27,7 @@ export async function openArtifactPlaces(
   now: () => number,
 ): Promise<OpenPlaces> {
   const { artifactsDestination, defaultArtifactRoot, directTransfers } = settings;
-  const opening = { staleBefore: now() - staleUploadMs, environment };
+  const opening = { staleBefore: () => now() - staleUploadMs, environment };
   const store = await openStore({ destination: artifactsDestination, ...opening });
   const roots = await Promise.all(rootsOf(settings).map((destination) => openRoot({ destination, ...opening })));
   const isInRoot = (location: string): boolean => roots.some(({ place }) => pathBelow(place, location) !== undefined);

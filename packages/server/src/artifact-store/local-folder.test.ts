@@ -12,7 +12,7 @@ import { openLocalReader } from './local-folder-reader.ts';
 artifactStoreSuite('a local folder', async () => {
   const root = await mkdtemp(join(tmpdir(), 'artifacts-'));
   return {
-    store: await openLocalFolder({ root, staleBefore: 0 }),
+    store: await openLocalFolder({ root, staleBefore: () => 0 }),
     close: () => rm(root, { recursive: true, force: true }),
   };
 });
@@ -24,7 +24,7 @@ describe('a local folder', () => {
   beforeEach(async () => {
     outside = await mkdtemp(join(tmpdir(), 'artifacts-'));
     root = join(outside, 'root');
-    store = await openLocalFolder({ root, staleBefore: 0 });
+    store = await openLocalFolder({ root, staleBefore: () => 0 });
     await writeFile(join(outside, 'secret'), 'secret');
     await mkdir(join(outside, 'secrets'));
     await writeFile(join(outside, 'secrets', 'key'), 'secret');
@@ -71,8 +71,20 @@ describe('a local folder', () => {
     await mkdir(join(staging, 'old-folder', 'deep'), { recursive: true });
     for (const name of ['old', 'old-folder']) await utimes(join(staging, name), 1000, 1000);
     await writeFile(join(staging, 'young'), 'x');
-    await openLocalFolder({ root, staleBefore: 2_000_000 });
+    await openLocalFolder({ root, staleBefore: () => 2_000_000 });
     expect(await readdir(staging)).toEqual(['young']);
+  });
+
+  test('sweeps what it has spared when it was opened, once that is old too', async () => {
+    const staging = join(root, stagingFolder);
+    await writeFile(join(staging, 'left by a crash'), 'x');
+    let staleBefore = 0;
+    const reopened = await openLocalFolder({ root, staleBefore: () => staleBefore });
+    await put(reopened, 'file', Buffer.from('x'));
+    expect(await readdir(staging)).toEqual(['left by a crash']);
+    staleBefore = Date.now() + 60_000;
+    await put(reopened, 'file', Buffer.from('y'));
+    expect(await readdir(staging)).toEqual([]);
   });
 
   test.each([

@@ -13,7 +13,7 @@ import { belowFile, isCode, isFolder } from './storage-error.ts';
  * An upload goes to a file of an unguessable name in a hidden folder of the same root, is synced, then renamed onto its
  * name, and the folder is synced: so a name shows a whole file or none, after a crash too, and of two uploads the later
  * rename stays. Removing works the other way round, by renaming into the hidden folder first. What a crash leaves there
- * is swept when the store is opened.
+ * is swept once it is old: when the store is opened, and else by the first upload after that.
  */
 export const stagingFolder = '.lazuli-staging';
 
@@ -21,9 +21,9 @@ export interface LocalFolderOptions {
   readonly root: string;
   /**
    * Unix milliseconds. Unfinished uploads that were last written to before are swept. Another process that shares the
-   * folder may be writing, so this is an hour ago unless the folder has one owner.
+   * folder may be writing, so this is an hour ago.
    */
-  readonly staleBefore: number;
+  readonly staleBefore: () => number;
 }
 
 export async function openLocalFolder({ root, staleBefore }: LocalFolderOptions): Promise<ArtifactStore> {
@@ -32,10 +32,10 @@ export async function openLocalFolder({ root, staleBefore }: LocalFolderOptions)
   const staging = join(realRoot, stagingFolder);
   await mkdir(staging, { recursive: true, mode: 0o700 });
   if (!(await lstat(staging)).isDirectory()) throw new Error(`${staging} is not a folder`);
-  await sweep(staging, staleBefore);
+  const sparedSince = await sweep(staging, staleBefore());
   return folderStore(
     { root: realRoot, base: [], hidden: stagingFolder },
-    { staging, creating: new Map(), turn: Promise.resolve() },
+    { staging, staleBefore, sparedSince, creating: new Map(), turn: Promise.resolve() },
   );
 }
 
@@ -44,6 +44,9 @@ const maxAttempts = 10;
 
 interface Writing {
   readonly staging: string;
+  readonly staleBefore: () => number;
+  /** When the oldest that the last sweep has spared was written. */
+  sparedSince: number;
   /** Folders that are being made: who needs one waits until its entry is durable, whoever makes it. */
   readonly creating: Map<string, Promise<void>>;
   /** When the last of those who remove, or must not be disturbed by it, will have done so. */
@@ -57,6 +60,7 @@ function folderStore(place: LocalPlace, writing: Writing): ArtifactStore {
     async put(path, content) {
       await guarded(path, async () => {
         await refuseConflict(place, path);
+        await sweepWhatWasSpared(writing);
         const staged = join(writing.staging, randomUUID());
         try {
           await writeFile(staged, content);
@@ -198,10 +202,22 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-async function sweep(staging: string, staleBefore: number): Promise<void> {
+/** A server that a crash has started again may run for months, and would keep what was too young to be swept then. */
+async function sweepWhatWasSpared(writing: Writing): Promise<void> {
+  const { staging, staleBefore, sparedSince } = writing;
+  if (sparedSince >= staleBefore()) return;
+  writing.sparedSince = Infinity;
+  writing.sparedSince = await sweep(staging, staleBefore());
+}
+
+/** Gives the time when the oldest that it has spared was written. */
+async function sweep(staging: string, staleBefore: number): Promise<number> {
+  let sparedSince = Infinity;
   for (const name of await readdir(staging)) {
     const file = join(staging, name);
     const { mtimeMs } = await lstat(file).catch(() => ({ mtimeMs: Infinity }));
     if (mtimeMs < staleBefore) await rm(file, { recursive: true, force: true });
+    else sparedSince = Math.min(sparedSince, mtimeMs);
   }
+  return sparedSince;
 }

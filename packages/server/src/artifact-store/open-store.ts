@@ -5,7 +5,7 @@ import { readStorePlace } from '../settings/store-location.ts';
 export interface StoreOptions {
   /** Where, as the settings write it. */
   readonly destination: string;
-  readonly staleBefore: number;
+  readonly staleBefore: () => number;
   /** Where the object stores' credentials are looked for. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }

@@ -220,7 +220,7 @@ function unidentified(source: string, parameter: 'run_id' | 'model_id'): MlflowE
   );
 }
 
-/** *MLflow takes the name of a run that is not there.* Here a run that is gone for good gets no new versions. */
+/** A run that is gone for good gets no new versions; *MLflow asks for the run, too*. */
 async function requireRun(
   { source, runId, modelId }: GivenSource,
   authority: string | undefined,

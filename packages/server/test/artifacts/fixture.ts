@@ -56,8 +56,11 @@ export async function anArtifactServer(
   await writeFile(join(outside, 'secret'), 'secret');
   const runs = new Map([['run', 'mlflow-artifacts:/0/run/artifacts']]);
   const room: ArtifactRoom = {
-    store: options.store ?? (await openLocalFolder({ root: destination, staleBefore: 0 })),
-    roots: [await openRoot({ destination: localRoot, staleBefore: 0, environment: {} }), ...(options.roots ?? [])],
+    store: options.store ?? (await openLocalFolder({ root: destination, staleBefore: () => 0 })),
+    roots: [
+      await openRoot({ destination: localRoot, staleBefore: () => 0, environment: {} }),
+      ...(options.roots ?? []),
+    ],
     directTransfers: options.directTransfers ?? 'on',
     async findRun({ workspaceId }, runId) {
       const uri = workspaceId === first.workspaceId ? runs.get(runId) : undefined;

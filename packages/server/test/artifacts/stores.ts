@@ -42,7 +42,7 @@ export const allStores: readonly StoreKind[] = [
     async open(undo) {
       const root = await mkdtemp(join(tmpdir(), 'artifact-store-'));
       undo.defer(() => rm(root, { recursive: true, force: true }));
-      return await openLocalFolder({ root, staleBefore: 0 });
+      return await openLocalFolder({ root, staleBefore: () => 0 });
     },
   },
   ...objectStores,

@@ -41,7 +41,7 @@ describe.each(Object.keys(kinds))('files in a root in %s', (kind) => {
 
   test('go with the run that is collected and with the workspace that is deleted, and no others', async () => {
     const { destination, environment } = await kinds[kind]!(undo); // Of its own keys.
-    const store = await openStore({ destination, staleBefore: 0, environment });
+    const store = await openStore({ destination, staleBefore: () => 0, environment });
     await using server = await startServer({ 'default-artifact-root': destination }, environment);
     const { client, clientFor } = server;
     await client.workspaces.createWorkspace({ name: 'doomed' });
