@@ -73,9 +73,9 @@ export function createAdmission({ authenticator, workspaces, decider, catchUp }:
     if (address !== undefined) {
       const found = workspaces.at(address);
       const checked = (workspace: WorkspaceRef): WorkspaceRef => {
-        const ours = visible(workspace, principal);
-        requireOwnHost(headers.host, ours);
-        return ours;
+        if (!decider.maySee(principal, workspace)) throw noWorkspace(address.name);
+        requireOwnHost(headers.host, workspace);
+        return workspace;
       };
       return found instanceof Promise ? found.then(checked) : checked(found);
     }
@@ -83,12 +83,6 @@ export function createAdmission({ authenticator, workspaces, decider, catchUp }:
     const name = (Array.isArray(header) ? header[0] : header)?.trim() ?? '';
     if (name === '') return workspaces.default();
     return workspaces.byName(name, (workspace) => decider.maySee(principal, workspace));
-  }
-
-  /** A workspace in which the caller may do nothing is not told from one that is not there. */
-  function visible(workspace: WorkspaceRef, principal: Principal): WorkspaceRef {
-    if (decider.maySee(principal, workspace)) return workspace;
-    throw new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${workspace.name}' not found`);
   }
 
   function admitKnown(request: AdmittedRequest, actions: Actions, scope: DecisionScope): Caller | Promise<Caller> {
@@ -112,4 +106,9 @@ export function createAdmission({ authenticator, workspaces, decider, catchUp }:
       return request.caller;
     },
   };
+}
+
+/** A workspace in which the caller may do nothing is not told from one that is not there: its name is as the caller wrote it. */
+function noWorkspace(name: string): MlflowError {
+  return new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${name}' not found`);
 }

@@ -33,6 +33,18 @@ function roleBody(roleName: string, actions: readonly string[], assignableScopes
   return { properties: { roleName, type: 'CustomRole', assignableScopes, permissions: [{ actions, notActions: [] }] } };
 }
 
+test('a workspace that a caller may not see is not told from none, however its name is spelled', async () => {
+  const { secret } = await arm.holder();
+  const answerTo = async (name: string) => {
+    const path = `/mlflow/v2.0${workspacesIn(group)}/${name}/api/2.0/mlflow/experiments/get?experiment_id=0`;
+    const { status, text } = await arm.server.request('GET', path, undefined, { authorization: `Bearer ${secret}` });
+    return [status, text.replaceAll(name, 'NAME')];
+  };
+  const absent = await answerTo('nowhere');
+  expect(absent[0]).toBe(404);
+  for (const name of ['default', 'DEFAULT', 'dEfAuLt']) expect(await answerTo(name)).toEqual(absent);
+});
+
 describe('role definitions', () => {
   test('are those of Azure, found by name, by type and by id', async () => {
     const { json } = await arm.owner('GET', `${definitionsOn(subscription)}?$filter=type eq 'BuiltInRole'`);
