@@ -31,12 +31,21 @@ export async function locationOf(uri: string, servers: Servers): Promise<Locatio
     const { model } = await client.loggedModels.getLoggedModel({ model_id: ofModel[1] ?? '' });
     return { store: artifactsAt(model.info.artifact_uri), folder: '' };
   }
-  if (!uri.startsWith('models:')) return { store: (await servers.tracking()).artifactsAt(uri), folder: '' };
+  if (!uri.startsWith('models:')) {
+    if (!/^(?:[a-z][a-z0-9+.-]*:|\/)/i.test(uri)) throw noPlace(uri);
+    return { store: (await servers.tracking()).artifactsAt(uri), folder: '' };
+  }
   const { client, artifactsAt } = await servers.registry();
   const { artifact_uri } = await client.modelVersions.getModelVersionDownloadUri(await versionOf(client, uri));
   return /^(?:runs|models):/.test(artifact_uri)
     ? locationOf(artifact_uri, servers)
     : { store: artifactsAt(artifact_uri), folder: '' };
+}
+
+function noPlace(uri: string): MlflowError {
+  return invalidParameter(
+    `'${uri}' names no artifacts. They are named by runs:/{run}/{path}, models:/{name}/{version}, models:/{name}@{alias}, or their whole URI.`,
+  );
 }
 
 async function inRun(run_id: string, path: string, { client, artifactsAt }: Connection): Promise<Location> {

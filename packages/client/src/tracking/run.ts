@@ -12,6 +12,7 @@ import { batchLines, endLine } from '../logging/unsent-log.ts';
 import type { Connection } from './connection.ts';
 import { encodedImage } from './image.ts';
 import { isStatusForeign } from './job.ts';
+import { jsonText } from './json-text.ts';
 import type { Platform } from './platform.ts';
 import type { FinalStatus, ParamValue, Run } from './run-handle.ts';
 import { tableOf, type TableRows } from './table.ts';
@@ -152,7 +153,7 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
     },
     logText: (text, path) => uploadText(text, path, 'text/plain;charset=utf-8'),
     async logDict(value, path) {
-      if (!/\.ya?ml$/i.test(path)) return uploadText(JSON.stringify(value, null, 2), path, 'application/json');
+      if (!/\.ya?ml$/i.test(path)) return uploadText(jsonText(value, 2), path, 'application/json');
       const { stringify } = await import('yaml');
       return uploadText(stringify(value), path, 'application/yaml');
     },
@@ -176,7 +177,7 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
         return uploadText(figure, path, path.endsWith('.svg') ? 'image/svg+xml' : 'text/html');
       if (figure instanceof Uint8Array || figure instanceof Blob)
         return upload([{ path, content: new Blob([figure]) }]);
-      if (path.endsWith('.json')) return uploadText(JSON.stringify(figure), path, 'application/json');
+      if (path.endsWith('.json')) return uploadText(jsonText(figure), path, 'application/json');
       return uploadText(plotlyPage(figure), path, 'text/html');
     },
     listArtifacts: (folder = '', options) => artifacts.list(folder, options),

@@ -1,4 +1,5 @@
 import { invalidParameter } from '@lazuli/contract';
+import { jsonText } from './json-text.ts';
 
 /** Rows as objects, or columns as lists of equal length. */
 export type TableRows = readonly Readonly<Record<string, unknown>>[] | Readonly<Record<string, readonly unknown[]>>;
@@ -13,12 +14,12 @@ export function tableOf(rows: TableRows, before: string | undefined): string {
   const added = Array.isArray(rows)
     ? fromRows(rows as readonly Readonly<Record<string, unknown>>[])
     : fromColumns(rows as Readonly<Record<string, readonly unknown[]>>);
-  if (before === undefined) return JSON.stringify(added);
+  if (before === undefined) return jsonText(added);
   const first = JSON.parse(before) as Table;
   const columns = [...new Set([...first.columns, ...added.columns])];
   const widen = ({ columns: own, data }: Table): unknown[][] =>
     data.map((row) => columns.map((column) => row[own.indexOf(column)] ?? null));
-  return JSON.stringify({ columns, data: [...widen(first), ...widen(added)] });
+  return jsonText({ columns, data: [...widen(first), ...widen(added)] });
 }
 
 function fromRows(rows: readonly Readonly<Record<string, unknown>>[]): Table {

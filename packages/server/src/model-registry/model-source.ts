@@ -220,7 +220,7 @@ function unidentified(source: string, parameter: 'run_id' | 'model_id'): MlflowE
   );
 }
 
-/** A run that is gone for good gets no new versions; *MLflow asks for the run, too*. */
+/** A run that is gone for good gets no new versions: what is collected is what nothing leads to, and stays so. */
 async function requireRun(
   { source, runId, modelId }: GivenSource,
   authority: string | undefined,

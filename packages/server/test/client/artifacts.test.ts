@@ -100,6 +100,12 @@ test('a path that leaves its run is not sent anywhere', async () => {
   expect(await run.listArtifacts()).toEqual([]);
 });
 
+test('what names no artifacts is refused, and is not taken for an empty folder', async () => {
+  await using _server = await trackedServer();
+  await expect(downloadArtifacts('model', folder)).rejects.toThrow("'model' names no artifacts");
+  expect(await readdir(folder)).toEqual([]);
+});
+
 test('a file that is not there fails as a file, and leaves nothing half downloaded', async () => {
   await using _server = await trackedServer();
   await using run = await startRun();
