@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { MlflowError } from '@lazuli/contract';
 import type { Authenticator } from '../access/authenticate.ts';
 import type { Caller, Principal, WorkspaceRef } from '../access/caller.ts';
 import type { Actions, Decider, DecisionScope } from '../access/decide.ts';
@@ -27,7 +26,7 @@ export interface AdmittedRequest {
 export interface AddressedWorkspaces {
   default(): WorkspaceRef | Promise<WorkspaceRef>;
   byName(name: string, maySee: (workspace: WorkspaceRef) => boolean): WorkspaceRef | Promise<WorkspaceRef>;
-  at(address: Address): WorkspaceRef | Promise<WorkspaceRef>;
+  at(address: Address, maySee: (workspace: WorkspaceRef) => boolean): WorkspaceRef | Promise<WorkspaceRef>;
 }
 
 declare module 'fastify' {
@@ -70,10 +69,10 @@ export function createAdmission({ authenticator, workspaces, decider, catchUp }:
     { headers, address }: AdmittedRequest,
     principal: Principal,
   ): WorkspaceRef | Promise<WorkspaceRef> {
+    const maySee = (workspace: WorkspaceRef): boolean => decider.maySee(principal, workspace);
     if (address !== undefined) {
-      const found = workspaces.at(address);
+      const found = workspaces.at(address, maySee);
       const checked = (workspace: WorkspaceRef): WorkspaceRef => {
-        if (!decider.maySee(principal, workspace)) throw noWorkspace(address.name);
         requireOwnHost(headers.host, workspace);
         return workspace;
       };
@@ -82,7 +81,7 @@ export function createAdmission({ authenticator, workspaces, decider, catchUp }:
     const header = headers['x-mlflow-workspace'];
     const name = (Array.isArray(header) ? header[0] : header)?.trim() ?? '';
     if (name === '') return workspaces.default();
-    return workspaces.byName(name, (workspace) => decider.maySee(principal, workspace));
+    return workspaces.byName(name, maySee);
   }
 
   function admitKnown(request: AdmittedRequest, actions: Actions, scope: DecisionScope): Caller | Promise<Caller> {
@@ -106,9 +105,4 @@ export function createAdmission({ authenticator, workspaces, decider, catchUp }:
       return request.caller;
     },
   };
-}
-
-/** A workspace in which the caller may do nothing is not told from one that is not there: its name is as the caller wrote it. */
-function noWorkspace(name: string): MlflowError {
-  return new MlflowError('RESOURCE_DOES_NOT_EXIST', `Workspace '${name}' not found`);
 }

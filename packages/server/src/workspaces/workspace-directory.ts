@@ -30,14 +30,20 @@ export interface WorkspaceDirectory {
    * Of those of that name that whoever asks may see, in whatever subscription and group; or by its long form, where the
    * name is not unique: `/subscriptions/…/workspaces/{name}`.
    */
-  byName(name: string, maySee: (workspace: WorkspaceRef) => boolean): WorkspaceRef | Promise<WorkspaceRef>;
-  /** By Azure's form of an address, without regard to case. */
-  at(place: WorkspacePlace): WorkspaceRef | Promise<WorkspaceRef>;
+  byName(name: string, maySee: MaySee): WorkspaceRef | Promise<WorkspaceRef>;
+  /** By Azure's form of an address, without regard to case; if whoever asks may see it. */
+  at(place: WorkspacePlace, maySee: MaySee): WorkspaceRef | Promise<WorkspaceRef>;
   /** By what its signed URLs name. */
   byGuid(guid: string): Promise<WorkspaceRef>;
   /** To be called after any change of a workspace. */
   forget(): void;
 }
+
+/**
+ * Whether a workspace is there for whoever asks. What is not is looked for in the database even if it is remembered: a refusal
+ * takes as long as for a name that nobody has, and the time tells nothing.
+ */
+type MaySee = (workspace: WorkspaceRef) => boolean;
 
 /** Opens the directory; an empty database gets its default workspace, furnished in the same transaction. */
 export async function openWorkspaceDirectory(
@@ -72,14 +78,9 @@ export async function openWorkspaceDirectory(
     },
     byName(name, maySee) {
       const place = name.startsWith('/') ? placeOfScope(name) : undefined;
-      if (place !== undefined) {
-        const seen = (ref: WorkspaceRef): WorkspaceRef => onlyNamed(place.name, [ref].filter(maySee));
-        const found = at(place);
-        return found instanceof Promise ? found.then(seen) : seen(found);
-      }
-      const chosen = (all: readonly WorkspaceRef[]): WorkspaceRef => onlyNamed(name, all.filter(maySee));
-      const found = known.get(name);
-      return found === undefined ? load(name).then(chosen) : chosen(found);
+      if (place !== undefined) return at(place, maySee);
+      const seen = known.get(name)?.filter(maySee) ?? [];
+      return seen.length > 0 ? onlyNamed(name, seen) : load(name).then((all) => onlyNamed(name, all.filter(maySee)));
     },
     at,
     async byGuid(guid) {
@@ -95,8 +96,10 @@ export async function openWorkspaceDirectory(
     },
   };
 
-  function at(place: WorkspacePlace): WorkspaceRef | Promise<WorkspaceRef> {
-    return knownPlaces.get(keyOf(place)) ?? loadAt(place);
+  function at(place: WorkspacePlace, maySee: MaySee): WorkspaceRef | Promise<WorkspaceRef> {
+    const found = knownPlaces.get(keyOf(place));
+    if (found !== undefined && maySee(found)) return found;
+    return loadAt(place).then((ref) => onlyNamed(place.name, [ref].filter(maySee)));
   }
 
   async function load(name: string): Promise<readonly WorkspaceRef[]> {
