@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { undoOnSignal } from './interruption.ts';
 import { currentCommit, describeMachine } from './machine.ts';
+import { UsageError } from './options.ts';
 import { startServer } from './server-process.ts';
 import { median } from './statistics.ts';
 import { openTrackingClient, targetOf } from './tracking-client.ts';
@@ -73,9 +74,11 @@ const { values, positionals } = parseArgs({
 const repeats = Number(values.repeats);
 const durationMs = Number(values.duration) * 1000;
 const selected = positionals.length === 0 ? workloads : workloads.filter(({ id }) => positionals.includes(id));
-if (selected.length < positionals.length || !(repeats > 0) || !(durationMs > 0)) {
-  throw new Error(`npm run bench:access -- [${workloads.map(({ id }) => id).join(' ')}] [--repeats 10] [--duration 1]`);
-}
+const known = workloads.map(({ id }) => id);
+const unknown = positionals.find((name) => !known.includes(name));
+if (unknown !== undefined) throw new UsageError(`${unknown} is not one of ${known.join(', ')}`);
+if (!(repeats > 0)) throw new UsageError(`--repeats ${values.repeats} is not a number above 0`);
+if (!(durationMs > 0)) throw new UsageError(`--duration ${values.duration} is not a number above 0`);
 
 await using undo = new AsyncDisposableStack();
 undoOnSignal(undo);

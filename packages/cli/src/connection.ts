@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { AuthorizationSource, ResourceManager, Server } from '@lazuli/client';
+import { parseTrackingUri, type AuthorizationSource, type ResourceManager, type Server } from '@lazuli/client';
 import { accountAuthorization, findAccount, listAccounts, type Account } from './accounts.ts';
 import { activeCloudName, cloudEnvironment, lazuliCloud } from './clouds.ts';
 import { readDefaults } from './defaults.ts';
@@ -201,9 +201,9 @@ export interface WorkspaceNames {
 
 /** An address of a workspace of Azure ML's form says all three. */
 function placeOfUri(uri = ''): WorkspaceNames {
-  const [, subscription, group, name] =
-    /^azureml:.*\/subscriptions\/([^/]+)\/resourceGroups\/([^/]+)\/.*\/workspaces\/([^/?]+)/i.exec(uri) ?? [];
-  return subscription === undefined || group === undefined || name === undefined ? {} : { subscription, group, name };
+  const place = isAzureMl(uri) ? parseTrackingUri(uri) : undefined;
+  if (place?.kind !== 'azureml' || place.target !== 'workspace') return {};
+  return { subscription: place.subscriptionId, group: place.resourceGroup, name: place.name };
 }
 
 /** Its id as a resource. */
