@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parseTrackingUri, type AuthorizationSource, type ResourceManager, type Server } from '@lazuli/client';
+import {
+  azureMlTrackingUri,
+  parseTrackingUri,
+  type AuthorizationSource,
+  type ResourceManager,
+  type Server,
+} from '@lazuli/client';
 import { accountAuthorization, findAccount, listAccounts, type Account } from './accounts.ts';
 import { activeCloudName, cloudEnvironment, lazuliCloud } from './clouds.ts';
 import { readDefaults } from './defaults.ts';
@@ -41,14 +47,34 @@ export function connectionOf(options: ConnectionOptions, surroundings: Surroundi
 
 /** As the line and the environment say, but to this address. */
 export function connectionOver(url: string, options: ConnectionOptions, surroundings: Surroundings): Connection {
+  const proof = proofFor(url, surroundings);
+  // The address of a workspace of Azure ML says already which one it is, unless the line says another.
+  if (isAzureMl(url)) return { url: withWorkspaceOfLine(url, options), retries, ...proof };
   const workspace = workspaceOf(options, surroundings);
-  return {
-    url,
-    retries,
-    ...proofFor(url, surroundings),
-    // The address of a workspace of Azure ML says already which one it is.
-    ...(workspace === undefined || isAzureMl(url) ? {} : { workspace }),
+  return { url, retries, ...proof, ...(workspace === undefined ? {} : { workspace }) };
+}
+
+/** The workspaces of a region are under one host; what is behind a private link, or a registry, has its own address. */
+function withWorkspaceOfLine(uri: string, { subscription, resourceGroup, workspaceName }: ConnectionOptions): string {
+  if (subscription === undefined && resourceGroup === undefined && workspaceName === undefined) return uri;
+  const place = parseTrackingUri(uri);
+  if (place.kind !== 'azureml') return uri;
+  const address = {
+    host: place.host,
+    subscriptionId: subscription ?? place.subscriptionId,
+    resourceGroup: resourceGroup ?? place.resourceGroup,
+    workspaceName: workspaceName ?? place.name,
   };
+  const isOwnAddress = place.target === 'registry' || place.host.includes('.workspace.');
+  const isMeant =
+    `${address.subscriptionId}/${address.resourceGroup}/${address.workspaceName}`.toLowerCase() ===
+    `${place.subscriptionId}/${place.resourceGroup}/${place.name}`.toLowerCase();
+  if (isMeant) return uri;
+  if (!isOwnAddress) return azureMlTrackingUri(address);
+  throw new CommandError(
+    2,
+    `The address ${uri} leads to '${place.name}' alone; give that of ${address.workspaceName}, or unset MLFLOW_TRACKING_URI.`,
+  );
 }
 
 function proofFor(url: string, surroundings: Surroundings): Pick<Connection, 'authorization' | 'proof'> {

@@ -138,6 +138,20 @@ test(
     expect((await lazuli('model', 'list', '-w', 'text')).stdout).toBe('[]\n');
     expect(await lazuli('model', 'list', '-w', 'nowhere')).toMatchObject({ status: 3, stdout: '' });
 
+    // So they do by an address of one's own; the line goes before it, where the address leads to more than one workspace.
+    const withAddress = (address: string, ...args: string[]) =>
+      run(['model', 'list', '--query', '[].name', ...args], {
+        cwd: home.path,
+        env: { ...env, MLFLOW_TRACKING_URI: address },
+      });
+    expect((await withAddress(uri)).stdout).toContain('churn');
+    expect(await withAddress(uri, '-w', 'text')).toMatchObject({ stdout: '[]\n', status: 0 });
+    const own = uri.replace('azureml://', 'azureml://0.workspace.eastus.api.');
+    expect(await withAddress(own, '-w', 'text')).toMatchObject({
+      stderr: expect.stringContaining("leads to 'vision' alone") as string,
+      status: 2,
+    });
+
     expect(await lazuli('workspace', 'delete', 'text')).toMatchObject({ status: 0, stdout: '' });
     expect(await lazuli('workspace', 'show', 'text')).toMatchObject({ status: 3, stdout: '' });
     await lazuli('logout');

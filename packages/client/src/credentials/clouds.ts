@@ -1,4 +1,4 @@
-import { invalidParameter, MlflowError } from '@lazuli/contract';
+import { MlflowError } from '@lazuli/contract';
 
 /**
  * Azure's clouds and self-hosted ones. A cloud says who signs in, for which audience, and which hosts may see such a
@@ -101,7 +101,8 @@ export async function resolveCloud({ name, environment, fetch, signal }: Resolve
   const url = environment['ARM_CLOUD_METADATA_URL'];
   if (url === undefined || url === '') {
     if (wanted === undefined) return azureCloud();
-    throw invalidParameter(
+    throw new MlflowError(
+      'RESOURCE_DOES_NOT_EXIST',
       `No cloud is named '${wanted}'. It is one of ${namesOf(builtInClouds)}, or one that the document at ARM_CLOUD_METADATA_URL describes.`,
     );
   }
@@ -112,7 +113,10 @@ export async function resolveCloud({ name, environment, fetch, signal }: Resolve
   }
   const match = described.find((cloud) => isNamed(cloud, wanted));
   if (match !== undefined) return match;
-  throw invalidParameter(`No cloud is named '${wanted}'. ${url} describes ${namesOf(described)}.`);
+  throw new MlflowError(
+    'RESOURCE_DOES_NOT_EXIST',
+    `No cloud is named '${wanted}'. ${url} describes ${namesOf(described)}.`,
+  );
 }
 
 function azureCloud(): Cloud {

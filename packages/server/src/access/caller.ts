@@ -13,6 +13,9 @@ export interface WorkspaceRef {
   readonly privateLink: boolean;
 }
 
+/** Whether whoever asks may know that a workspace is there. */
+export type MaySee = (workspace: WorkspaceRef) => boolean;
+
 /** What a role assignment gives: the role's rights in one workspace, or in all of them. */
 export interface Grant {
   readonly role: string;

@@ -11,12 +11,13 @@ import {
   type experiments,
   type ModelVersion as ModelVersionShape,
   type RegisteredModel,
+  type ViewType as ViewTypeShape,
 } from '@lazuli/contract';
 import type { Static } from 'typebox';
 import { JsonBody, type Caller, type Handler, type Handlers } from '../access/caller.ts';
 import type { Engine } from '../database/engine.ts';
 import { workspaceRef, type WorkspaceRow } from '../workspaces/workspace-store.ts';
-import { resourceNotFound } from './arm-error.ts';
+import { ArmError, resourceNotFound } from './arm-error.ts';
 import { answerPage, pageSize } from './arm-page.ts';
 import { route, type ArmAnswer, type ArmCall, type ArmRoute } from './arm-route.ts';
 import { placeIn, registriesPath, workspaceAt, workspacesPath } from './arm-workspaces.ts';
@@ -138,10 +139,22 @@ async function getVersion(parts: ArmAssetParts, call: ArmCall): Promise<ArmAnswe
   return { body: versionBody(model_version, call.scope.slice(0, call.scope.lastIndexOf('/'))) };
 }
 
+const views: ReadonlyMap<string, Static<typeof ViewTypeShape>> = new Map([
+  ['activeonly', 'ACTIVE_ONLY'],
+  ['archivedonly', 'DELETED_ONLY'],
+  ['all', 'ALL'],
+]);
+
 /** *Azure: ActiveOnly unless another view is asked for.* */
-function viewOf({ query }: ArmCall): 'ACTIVE_ONLY' | 'DELETED_ONLY' | 'ALL' {
-  const view = query.get('listViewType')?.toLowerCase();
-  return view === 'all' ? 'ALL' : view === 'archivedonly' ? 'DELETED_ONLY' : 'ACTIVE_ONLY';
+function viewOf({ query }: ArmCall): Static<typeof ViewTypeShape> {
+  const text = query.get('listViewType') ?? 'ActiveOnly';
+  const view = views.get(text.toLowerCase());
+  if (view !== undefined) return view;
+  throw new ArmError(
+    400,
+    'InvalidQueryParameterValue',
+    `The value '${text.slice(0, 50)}' of 'listViewType' must be ActiveOnly, ArchivedOnly or All.`,
+  );
 }
 
 function pageTokenOf({ query }: ArmCall): { page_token?: string } {

@@ -106,11 +106,18 @@ export function checkApiVersion(query: URLSearchParams): void {
       'The api-version query parameter (?api-version=) is required for all requests.',
     );
   }
-  if (!/^(\d{4}-\d{2}-\d{2}(-[A-Za-z0-9.]{1,20})?|1\.0)$/.test(version)) {
+  const [, date] = /^(\d{4}-\d{2}-\d{2})(-[A-Za-z0-9.]{1,20})?$/.exec(version) ?? [];
+  if (version !== '1.0' && (date === undefined || !isDate(date))) {
     throw new ArmError(
       400,
       'InvalidApiVersionParameter',
       `The api-version '${version.slice(0, 50)}' is invalid; it is a date such as '2024-10-01', which '-preview' may follow.`,
     );
   }
+}
+
+/** Whether the calendar has it: `2024-02-30` is none, nor is `2024-13-01`. */
+function isDate(text: string): boolean {
+  const time = Date.parse(`${text}T00:00:00Z`);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }

@@ -15,7 +15,9 @@ import {
 } from '../workspaces/workspace-store.ts';
 import { ArmError, invalidContent, resourceNotFound } from './arm-error.ts';
 import { pageOf } from './arm-page.ts';
+import { resourceFilter, resourceInList } from './arm-resources.ts';
 import { fieldsOf, route, tagsOf, textOf, type ArmCall, type ArmRoute, type Fields } from './arm-route.ts';
+import { mayHaveHostsBelow } from './own-host.ts';
 import {
   registryBody,
   registryId,
@@ -48,7 +50,7 @@ export function armWorkspaceRoutes(parts: ArmWorkspaceParts): ArmRoute[] {
     return workspaceAt(engine, placeIn(call));
   }
 
-  async function readable(call: ArmCall): Promise<WorkspaceRow[]> {
+  async function placedIn(call: ArmCall): Promise<WorkspaceRow[]> {
     const { s = '', g } = call.params;
     const rows = await listWorkspaces(engine.db);
     return rows.filter(
@@ -58,33 +60,45 @@ export function armWorkspaceRoutes(parts: ArmWorkspaceParts): ArmRoute[] {
     );
   }
 
-  async function listed(call: ArmCall) {
-    const rows = await readable(call);
-    return pageOf(call, rows.filter((row) => decider.mayRead(call.principal, workspaceRef(row))).map(show));
+  async function readableWorkspaces(call: ArmCall) {
+    const rows = await placedIn(call);
+    return rows.filter((row) => decider.mayRead(call.principal, workspaceRef(row))).map(show);
   }
 
-  async function listedRegistries(call: ArmCall) {
-    const rows = await readable(call);
+  async function readableRegistries(call: ArmCall) {
+    const rows = await placedIn(call);
     const mayRead = (row: WorkspaceRow) => {
       const { workspaceId, ...place } = workspaceRef(row);
       return decider.may(call.principal, `${provider}/registries/read`, { id: registryId(place), workspaceId });
     };
+    return rows.filter(mayRead).map((row) => registryBody(row, surroundings()));
+  }
+
+  const listedWorkspaces = async (call: ArmCall) => pageOf(call, await readableWorkspaces(call));
+  const listedRegistries = async (call: ArmCall) => pageOf(call, await readableRegistries(call));
+
+  async function listedResources(call: ArmCall) {
+    const isWanted = resourceFilter(call.query.get('$filter'));
+    const resources = [...(await readableWorkspaces(call)), ...(await readableRegistries(call))];
+    const expand = call.query.get('$expand');
     return pageOf(
       call,
-      rows.filter(mayRead).map((row) => registryBody(row, surroundings())),
+      resources.filter(isWanted).map((resource) => resourceInList(resource, expand)),
     );
   }
 
   return [
-    route('GET', `/subscriptions/{s}/providers/${provider}/workspaces`, 'signed-in', listed),
-    route('GET', workspacesPath, 'signed-in', listed),
+    route('GET', '/subscriptions/{s}/resources', 'signed-in', listedResources),
+    route('GET', `${groupPath}/resources`, 'signed-in', listedResources),
+    route('GET', `/subscriptions/{s}/providers/${provider}/workspaces`, 'signed-in', listedWorkspaces),
+    route('GET', workspacesPath, 'signed-in', listedWorkspaces),
     route('GET', one, 'read', async (call) => ({ body: show(await found(call)) })),
     route('PUT', one, 'write', async (call) => {
       const { row, isNew } = await putWorkspace(parts, placeIn(call), call.body, call.principal);
       return { status: isNew ? 201 : 200, body: show(row) };
     }),
     route('PATCH', one, 'write', async (call) => {
-      const change = changeOf(fieldsOf(call.body, 'body'), call.principal, parts.now());
+      const change = changeOf(fieldsOf(call.body, 'body'), call.principal, parts);
       return { body: show(await lifecycle.update((db) => workspaceAt({ db }, placeIn(call)), change)) };
     }),
     route('DELETE', one, 'delete', (call) => removeAt(parts, call)),
@@ -146,12 +160,13 @@ export async function workspaceAt({ db }: Pick<Engine, 'db'>, place: WorkspacePl
 
 /** Makes a workspace, or makes the one that is there say this; twice is as good as once. */
 export async function putWorkspace(
-  { engine, now, lifecycle }: Pick<ArmWorkspaceParts, 'engine' | 'now' | 'lifecycle'>,
+  parts: Omit<ArmWorkspaceParts, 'decider'>,
   place: WorkspacePlace,
   body: unknown,
   principal: Principal,
 ): Promise<{ row: WorkspaceRow; isNew: boolean }> {
-  const change = changeOf(fieldsOf(body, 'body'), principal, now());
+  const { engine, now, lifecycle } = parts;
+  const change = changeOf(fieldsOf(body, 'body'), principal, parts);
   if ((await findWorkspaceAt(engine.db, place)) === undefined) {
     checkPlace(place);
     const fresh = newWorkspace(place.name, now());
@@ -223,13 +238,21 @@ const ownProperties: readonly string[] = [
 ];
 const longestProperties = 100_000;
 
-function changeOf(body: Fields, principal: Principal, time: number): (row: WorkspaceRow) => WorkspaceChange {
+function changeOf(
+  body: Fields,
+  principal: Principal,
+  { now, surroundings }: Pick<ArmWorkspaceParts, 'now' | 'surroundings'>,
+): (row: WorkspaceRow) => WorkspaceChange {
   const properties = fieldsOf(body['properties'], 'properties');
   const description = textOf(properties['description'], 'properties.description', 20_000);
   const location = locationOf(body['location']);
   const tags = body['tags'] === undefined ? undefined : tagsOf(body['tags']);
   const kind = textOf(body['kind'], 'kind', 100);
   const network = textOf(properties['publicNetworkAccess'], 'properties.publicNetworkAccess', 100);
+  // *Azure: a workspace that is not open to the public network is reached through its private link.*
+  const isLinked = network === undefined ? undefined : network.toLowerCase() === 'disabled';
+  if (isLinked === true) requireHostsBelow(surroundings().origin);
+  const time = now();
   const given = Object.fromEntries(
     Object.entries(properties).filter(([name, value]) => value !== null && !ownProperties.includes(name)),
   );
@@ -259,10 +282,19 @@ function changeOf(body: Fields, principal: Principal, time: number): (row: Works
       ...(description === undefined ? {} : { description }),
       ...(location === undefined ? {} : { region: location }),
       ...(tags === undefined ? {} : { tags: JSON.stringify(tags) }),
-      // *Azure: a workspace that is not open to the public network is reached through its private link.*
-      ...(network === undefined ? {} : { private_link: network.toLowerCase() === 'disabled' ? 1 : 0 }),
+      ...(isLinked === undefined ? {} : { private_link: isLinked ? 1 : 0 }),
     };
   };
+}
+
+function requireHostsBelow(origin: string): void {
+  if (mayHaveHostsBelow(origin)) return;
+  throw new ArmError(
+    400,
+    'PrivateLinkNotSupported',
+    `A workspace behind a private link has a host of its own below that of the server, and there is none below the address ` +
+      `in its public URL, '${origin}'. Give the server a name: \`lazuli serve --public-url\`.`,
+  );
 }
 
 async function removeAt({ engine, lifecycle }: ArmWorkspaceParts, call: ArmCall) {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { MlflowError } from '@lazuli/contract';
 import type { WorkspaceRef } from '../access/caller.ts';
 import { isLoopback } from '../settings/loopback.ts';
@@ -12,11 +13,20 @@ export type LinkedWorkspace = Pick<WorkspaceRef, 'guid' | 'name' | 'region' | 'p
 /** Where clients reach a workspace, of the server's public origin. */
 export function originOf({ guid, region, privateLink }: LinkedWorkspace, origin: string): string {
   if (!privateLink) return origin;
-  const { protocol, hostname, port, pathname } = new URL(origin);
-  // Nothing lies below an address; the machine's own has a name.
-  const name = isLoopback(hostname.replace(/^\[|\]$/g, '')) ? 'localhost' : hostname;
+  const { protocol, port, pathname } = new URL(origin);
+  const name = hostName(origin);
   const place = `${name}${port && `:${port}`}${pathname === '/' ? '' : pathname}`;
   return `${protocol}//${guid}.workspace.${region}.api.${place}`;
+}
+
+/** Nothing lies below an address; that of the machine itself has a name. */
+export function mayHaveHostsBelow(origin: string): boolean {
+  return isIP(hostName(origin)) === 0;
+}
+
+function hostName(origin: string): string {
+  const host = new URL(origin).hostname.replace(/^\[|\]$/g, '');
+  return isLoopback(host) ? 'localhost' : host;
 }
 
 export function requireOwnHost(host: string | undefined, { guid, name, privateLink }: LinkedWorkspace): void {

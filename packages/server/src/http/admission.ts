@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Authenticator } from '../access/authenticate.ts';
-import type { Caller, Principal, WorkspaceRef } from '../access/caller.ts';
+import type { Caller, MaySee, Principal, WorkspaceRef } from '../access/caller.ts';
 import type { Actions, Decider, DecisionScope } from '../access/decide.ts';
 import { requireOwnHost } from '../azure/own-host.ts';
 import type { Address } from './addressing.ts';
@@ -25,8 +25,8 @@ export interface AdmittedRequest {
 
 export interface AddressedWorkspaces {
   default(): WorkspaceRef | Promise<WorkspaceRef>;
-  byName(name: string, maySee: (workspace: WorkspaceRef) => boolean): WorkspaceRef | Promise<WorkspaceRef>;
-  at(address: Address, maySee: (workspace: WorkspaceRef) => boolean): WorkspaceRef | Promise<WorkspaceRef>;
+  byName(name: string, maySee: MaySee): WorkspaceRef | Promise<WorkspaceRef>;
+  at(address: Address, maySee: MaySee): WorkspaceRef | Promise<WorkspaceRef>;
 }
 
 declare module 'fastify' {
@@ -69,7 +69,7 @@ export function createAdmission({ authenticator, workspaces, decider, catchUp }:
     { headers, address }: AdmittedRequest,
     principal: Principal,
   ): WorkspaceRef | Promise<WorkspaceRef> {
-    const maySee = (workspace: WorkspaceRef): boolean => decider.maySee(principal, workspace);
+    const maySee: MaySee = (workspace) => decider.maySee(principal, workspace);
     if (address !== undefined) {
       const found = workspaces.at(address, maySee);
       const checked = (workspace: WorkspaceRef): WorkspaceRef => {

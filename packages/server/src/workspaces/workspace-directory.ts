@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { invalidParameter, MlflowError } from '@lazuli/contract';
-import type { WorkspaceRef } from '../access/caller.ts';
+import type { MaySee, WorkspaceRef } from '../access/caller.ts';
 import { placeOfScope, type WorkspacePlace } from '../access/scope.ts';
 import type { Db, Engine } from '../database/engine.ts';
 import {
@@ -22,7 +22,11 @@ export const defaultPlace = {
 
 export const defaultWorkspaceName = 'default';
 
-/** Finds the workspace that a request addresses. Kept in memory: every request asks. */
+/**
+ * Finds the workspace that a request addresses. Kept in memory: every request asks. One that whoever asks may not see is looked
+ * for in the database even if it is remembered: a refusal takes as long as for a name that nobody has, and the time tells
+ * nothing.
+ */
 export interface WorkspaceDirectory {
   /** The workspace of requests that name none. */
   default(): WorkspaceRef | Promise<WorkspaceRef>;
@@ -38,12 +42,6 @@ export interface WorkspaceDirectory {
   /** To be called after any change of a workspace. */
   forget(): void;
 }
-
-/**
- * Whether a workspace is there for whoever asks. What is not is looked for in the database even if it is remembered: a refusal
- * takes as long as for a name that nobody has, and the time tells nothing.
- */
-type MaySee = (workspace: WorkspaceRef) => boolean;
 
 /** Opens the directory; an empty database gets its default workspace, furnished in the same transaction. */
 export async function openWorkspaceDirectory(

@@ -47,12 +47,12 @@ export const assignmentsOn = (scope: string): string =>
 export const definitionsOn = (scope: string): string =>
   `${scope === '/' ? '' : scope}/providers/Microsoft.Authorization/roleDefinitions`;
 
-export async function anArmServer(): Promise<ArmServer> {
+export async function anArmServer(publicUrl = 'https://lazuli.test'): Promise<ArmServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'lazuli-arm-'));
   const tokens = await openTokens(await settingsFor(dataDir));
   const { secret } = (await tokens.createToken({ principal: 'olivia', role: 'Owner' })) as { secret: string };
   await tokens.close();
-  const server = await startServer({ 'data-dir': dataDir, auth: 'token', 'public-url': 'https://lazuli.test' });
+  const server = await startServer({ 'data-dir': dataDir, auth: 'token', 'public-url': publicUrl });
   const as = armOf(server);
   const owner = as(secret);
   const client = server.clientFor({ token: secret });

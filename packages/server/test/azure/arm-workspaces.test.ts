@@ -19,6 +19,77 @@ afterAll(() => arm[Symbol.asyncDispose]());
 const other = `/subscriptions/${randomUUID()}`;
 const third = `/subscriptions/${randomUUID()}`;
 
+describe('resources', () => {
+  const inside = `/subscriptions/${randomUUID()}`;
+  const lists = (path: string, filter = '') =>
+    arm.owner('GET', `${path}/resources${filter === '' ? '' : `?$filter=${encodeURIComponent(filter)}`}`);
+  const names = async (path: string, filter?: string) =>
+    (await lists(path, filter)).json.value.map(({ id }) => id.split('/').slice(-2).join('/'));
+
+  beforeAll(async () => {
+    for (const [name, where, tags] of [
+      ['one', 'First', { team: 'Red', "it's": 'a and b' }],
+      ['two', 'First', { team: 'blue' }],
+      ['three', 'Second', {}],
+    ] as const) {
+      await arm.owner('PUT', `${workspacesIn(`${inside}/resourceGroups/${where}`)}/${name}`, {
+        location: 'eastus',
+        tags,
+      });
+    }
+  });
+
+  test('of a subscription and of a group are listed, as workspaces and as the registries that they are', async () => {
+    expect((await names(inside)).toSorted()).toEqual(
+      ['one', 'two', 'three'].flatMap((name) => [`registries/${name}`, `workspaces/${name}`]).toSorted(),
+    );
+    expect((await names(`${inside}/resourceGroups/second`)).toSorted()).toEqual([
+      'registries/three',
+      'workspaces/three',
+    ]);
+    const [resource] = (await lists(inside, "name eq 'three' and resourceType ne 'x/y'")).json.value;
+    expect(resource).toMatchObject({ name: 'three', location: 'eastus', tags: {} });
+    expect(resource).not.toHaveProperty('properties');
+    const expanded = await arm.owner('GET', `${inside}/resources?$expand=createdTime,provisioningState`);
+    expect(expanded.json.value[0]).toMatchObject({
+      createdTime: expect.stringMatching(/^\d{4}-/) as string,
+      provisioningState: 'Succeeded',
+    });
+    expect(expanded.json.value[0]).not.toHaveProperty('changedTime');
+  });
+
+  test.each([
+    ["name eq 'ONE'", ['one']],
+    ["resourceGroup eq 'first' and location eq 'eastus'", ['one', 'two']],
+    ["(resourcegroup eq 'FIRST' and tagname eq 'team' and tagvalue eq 'red')", ['one']],
+    ["tagName eq 'it''s' and tagValue eq 'a and b'", ['one']],
+    ["tagName eq 'team'", ['one', 'two']],
+    ["substringof('t', name)", ['three', 'two']],
+    ["resourceGroup ne 'first'", ['three']],
+    ["tagValue eq 'red'", []],
+  ])('that meet %s', async (filter, expected) => {
+    const ofWorkspaces = `${filter.replace(/^\((.*)\)$/, '$1')} and resourceType eq 'microsoft.machinelearningservices/workspaces'`;
+    const isGrouped = filter.startsWith('(');
+    const found = await names(inside, isGrouped ? `(${ofWorkspaces})` : ofWorkspaces);
+    expect(found.toSorted()).toEqual(expected.map((name) => `workspaces/${name}`));
+  });
+
+  test.each(["color eq 'red'", 'name eq one', "name eq 'a' or name eq 'b'", "name gt 'a'", "name eq 'a' and"])(
+    'by %s are refused',
+    async (filter) => {
+      const { status, json } = await lists(inside, filter);
+      expect([status, json.error.code]).toEqual([400, 'InvalidFilterInQueryString']);
+    },
+  );
+
+  test('are those that the caller may read', async () => {
+    const only = `${workspacesIn(`${inside}/resourceGroups/First`)}/two`;
+    const { arm: reader } = await arm.holder({ role: 'Reader', scope: only });
+    const { json } = await reader('GET', `${inside}/resources`);
+    expect(json.value.map(({ name }) => name)).toEqual(['two']);
+  });
+});
+
 describe('a workspace', () => {
   test('says where to track runs, on the public origin', async () => {
     const { status, json } = await arm.owner('GET', defaultWorkspace);
@@ -172,6 +243,16 @@ describe('a workspace', () => {
     await arm.owner('DELETE', id);
   });
 
+  test('has no private link where the server has an address and no name', async () => {
+    await using nameless = await anArmServer('https://192.0.2.7:5443');
+    const id = `${workspacesIn(group)}/private`;
+    const { status, json } = await nameless.owner('PUT', id, { properties: { publicNetworkAccess: 'Disabled' } });
+    expect([status, json.error.code]).toEqual([400, 'PrivateLinkNotSupported']);
+    expect(json.error.message).toContain("'https://192.0.2.7:5443'");
+    expect((await nameless.owner('GET', id)).status).toBe(404);
+    expect((await nameless.owner('PUT', id, { properties: { publicNetworkAccess: 'Enabled' } })).status).toBe(201);
+  });
+
   test.each([
     ['a name with other characters', `${workspacesIn(group)}/a%20b`, {}, 'InvalidResourceName'],
     [
@@ -225,7 +306,10 @@ describe('a path', () => {
     const codeOf = async (query: string) =>
       ((await arm.owner('GET', `/subscriptions?${query}`)).json as Partial<ArmJson>).error?.code;
     expect(await codeOf('api-version=')).toBe('MissingApiVersionParameter');
-    expect(await codeOf('api-version=latest')).toBe('InvalidApiVersionParameter');
+    for (const version of ['latest', '2024-13-40', '2023-02-29']) {
+      expect(await codeOf(`api-version=${version}`)).toBe('InvalidApiVersionParameter');
+    }
+    expect(await codeOf('api-version=2024-02-29')).toBeUndefined();
     expect(await codeOf('api-version=2023-04-01-preview')).toBeUndefined();
     expect(await codeOf('Api-Version=2015-07-01&api-version=')).toBeUndefined();
   });
@@ -371,6 +455,10 @@ describe('runs as jobs and the registry as models', () => {
     expect([await names(''), await names('listViewType=ArchivedOnly'), await names('listViewType=All')]).toEqual([
       2, 1, 3,
     ]);
+    expect((await arm.owner('GET', `${defaultWorkspace}/jobs?listViewType=Gone`)).json.error).toMatchObject({
+      code: 'InvalidQueryParameterValue',
+      message: expect.stringContaining("'Gone'") as string,
+    });
     expect((await arm.owner('GET', `${defaultWorkspace}/jobs/absent`)).json.error.code).toBe('ResourceNotFound');
 
     await client.registeredModels.createRegisteredModel({ name: 'net', tags: [{ key: 'task', value: 'digits' }] });
