@@ -12,8 +12,10 @@ const common = {
   pool: 'forks' as const,
   // A process loads the sources once and runs many files: tests come in by the front door, each to a server of its own.
   isolate: false,
-  testTimeout: 30_000,
-  hookTimeout: 60_000,
+  // For what hangs. It is far from what any test takes, so that it never tells how busy the machine is.
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+  expect: { poll: { timeout: 60_000 } },
   execArgv: ['--conditions=lazuli'],
   exclude: ['**/node_modules/**', '**/dist/**'],
 };

@@ -8,7 +8,7 @@ import { run } from './run-command.ts';
 const guid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\n$/;
 
 describe('lazuli ad', () => {
-  test('makes who can sign in before a server starts, and on one that runs', { timeout: 60_000 }, async () => {
+  test('makes who can sign in before a server starts, and on one that runs', async () => {
     using folder = aFolder();
     const cwd = folder.path;
     const offline = (...args: string[]) => run(['ad', ...args, '--data-dir', 'data'], { cwd });

@@ -56,7 +56,7 @@ describe('lazuli db on SQLite', () => {
     expect([behind.status, dataOf(behind)]).toMatchObject([1, { newest_version: newest, missing: steps.slice(-1) }]);
   });
 
-  test('looks at a database beside its server, and does not change it there', { timeout: 60_000 }, async () => {
+  test('looks at a database beside its server, and does not change it there', async () => {
     using folder = aFolder();
     await using _server = await serving(['--data-dir', 'data'], { cwd: folder.path });
     const db = (command: string) => run(['db', command, '--data-dir', 'data'], { cwd: folder.path });
@@ -118,7 +118,7 @@ describe('lazuli db on SQLite', () => {
   });
 });
 
-describe('lazuli db on PostgreSQL', { timeout: 60_000 }, () => {
+describe('lazuli db on PostgreSQL', () => {
   let postgres: PostgresServer;
   beforeAll(async () => {
     postgres = await startPostgres({ fsync: 'off', full_page_writes: 'off' });

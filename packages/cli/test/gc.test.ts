@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { aFolder, serving } from './lazuli-process.ts';
 import { run } from './run-command.ts';
 
-test('lazuli gc says what goes and what stays, and deletes it', { timeout: 60_000 }, async () => {
+test('lazuli gc says what goes and what stays, and deletes it', async () => {
   using folder = aFolder();
   const cwd = folder.path;
   await using server = await serving(['--data-dir', 'data'], { cwd });

@@ -26,7 +26,7 @@ beforeAll(async () => {
   await offline('role', 'assignment', 'create', ...assigned);
   token = await offline('token', 'create', '--role', 'Reader', '--principal', 'ci');
   server = await serving(['--data-dir', 'data', '--auth', 'entra'], { cwd: folder.path });
-}, 60_000);
+});
 afterAll(async () => {
   await server[Symbol.asyncDispose]();
   folder[Symbol.dispose]();
@@ -136,7 +136,7 @@ test('a person signs in with the browser of this machine', async () => {
   const env = { ...home.around.env, BROWSER: browser };
   const login = run(['login', '--query', 'user.name'], { ...home.around, env });
   const url = (): string => readFileSync(told, { encoding: 'utf8', flag: 'a+' });
-  await expect.poll(url, { timeout: 20_000 }).toMatch(/\n$/);
+  await expect.poll(url).toMatch(/\n$/);
   await walkForms(url().trim(), { username: 'ann@example.org', password });
   expect(await login).toMatchObject({ status: 0, stdout: '"ann@example.org"\n' });
 });

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { aFolder, lazuli, serving } from './lazuli-process.ts';
 import { run } from './run-command.ts';
 
-describe('lazuli serve', { timeout: 60_000 }, () => {
+describe('lazuli serve', () => {
   test('says where it listens with lines to paste, serves, and stops gracefully on SIGTERM with status 0', async () => {
     using folder = aFolder();
     await using server = await serving([], { cwd: folder.path });

@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startPostgres, type PostgresServer } from '../../server/test/postgres/postgres-server.ts';
 import { aFolder, lazuli, serving, type RunningServer } from './lazuli-process.ts';
 
+const limit = { timeout: 60_000 };
+
 let postgres: PostgresServer;
 beforeAll(async () => {
   postgres = await startPostgres({ fsync: 'off', full_page_writes: 'off' });
@@ -36,7 +38,7 @@ function startedWorkers(server: RunningServer): number[] {
 }
 
 async function workersOf(server: RunningServer, count: number): Promise<number[]> {
-  await vi.waitUntil(() => startedWorkers(server).length === count, { timeout: 20_000 });
+  await vi.waitUntil(() => startedWorkers(server).length === count, limit);
   return startedWorkers(server);
 }
 
@@ -93,7 +95,7 @@ async function halfARequest(server: RunningServer): Promise<HalfRequest> {
     `POST /api/2.0/mlflow/experiments/create HTTP/1.1\r\nHost: ${hostname}\r\nContent-Type: application/json\r\n` +
       `Content-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`,
   );
-  await vi.waitUntil(() => text.includes('100 Continue'), { timeout: 20_000 });
+  await vi.waitUntil(() => text.includes('100 Continue'), limit);
   return {
     async complete() {
       socket.write(body);
@@ -104,7 +106,7 @@ async function halfARequest(server: RunningServer): Promise<HalfRequest> {
   };
 }
 
-describe('lazuli serve --workers', { timeout: 60_000 }, () => {
+describe('lazuli serve --workers', () => {
   test('spreads requests over its processes, and a scrape of any answers for all', async () => {
     using folder = aFolder();
     await using server = await startWorkers(3, folder.path);
@@ -189,9 +191,7 @@ describe('lazuli serve --workers', { timeout: 60_000 }, () => {
     using request = await halfARequest(server);
     // A terminal sends the signal to everybody, and the primary passes it on.
     for (const pid of [server.pid, ...workers]) process.kill(pid, 'SIGINT');
-    await vi.waitUntil(() => ask(server, '/health', 300).then(() => false, isRefused), {
-      timeout: 20_000,
-    });
+    await vi.waitUntil(() => ask(server, '/health', 300).then(() => false, isRefused), limit);
     expect(await request.complete()).toContain('HTTP/1.1 200 OK');
     const { status, stderr } = await server.end;
     expect({ status, sentences: sentencesOf(stderr) }).toEqual({ status: 0, sentences: [] });
@@ -217,9 +217,9 @@ describe('lazuli serve --workers', { timeout: 60_000 }, () => {
     const workers = await workersOf(server, 2);
     using request = await halfARequest(server);
     server.kill('SIGKILL');
-    await vi.waitUntil(() => workers.filter(isAlive).length === 1, { timeout: 20_000 });
+    await vi.waitUntil(() => workers.filter(isAlive).length === 1, limit);
     expect(await request.complete()).toContain('HTTP/1.1 200 OK');
-    await vi.waitUntil(() => workers.filter(isAlive).length === 0, { timeout: 20_000 });
+    await vi.waitUntil(() => workers.filter(isAlive).length === 0, limit);
     const { stderr } = await server.end;
     expect(logOf(stderr).filter(({ msg }) => msg === 'server has stopped')).toHaveLength(2);
   });

@@ -11,7 +11,7 @@ const subscription = 'a3b1c2d4-0000-4000-8000-000000000009';
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
 describe('lazuli workspace', () => {
-  test('creates, shows, lists, changes and deletes workspaces of a data directory', { timeout: 60_000 }, async () => {
+  test('creates, shows, lists, changes and deletes workspaces of a data directory', async () => {
     using folder = aFolder();
     const workspace = (...args: string[]) =>
       run(['workspace', ...args, '--data-dir', 'data'], {
@@ -67,7 +67,7 @@ describe('lazuli workspace', () => {
   });
 });
 
-test('the config.json of a workspace is all that the commands below its folder need', { timeout: 60_000 }, async () => {
+test('the config.json of a workspace is all that the commands below its folder need', async () => {
   using folder = aFolder();
   await using server = await serving(['--data-dir', 'data'], { cwd: folder.path });
   const env = { HOME: folder.path, LAZULI_URL: server.url };
@@ -85,29 +85,25 @@ test('the config.json of a workspace is all that the commands below its folder n
   expect((await lazuli('workspace', 'show', '--query', 'resource_group')).stdout).toBe('"other"\n');
 });
 
-test(
-  'a shell that is set up for a workspace means it, and its server, by every command',
-  { timeout: 60_000 },
-  async () => {
-    using folder = aFolder();
-    await using server = await serving(['--data-dir', 'data'], { cwd: folder.path });
-    const home = { HOME: folder.path, PATH: process.env['PATH'] ?? '' };
-    const at = ['--url', server.url];
-    await run(['workspace', 'create', 'vision', ...at], { cwd: folder.path, env: home });
-    const { stdout } = await run(['env', '-w', 'vision', '--data-dir', 'data', ...at], { cwd: folder.path, env: home });
-    const set = [...stdout.matchAll(/^export (\w+)='(.*)'$/gm)].map(
-      ([, name = '', value = '']) => [name, value] as const,
-    );
-    const shell = { cwd: folder.path, env: { ...home, ...Object.fromEntries(set) } };
-    const [workspace, doctor] = await Promise.all([
-      lazuli(['workspace', 'show', '--query', 'name'], shell),
-      lazuli(['doctor', '--query', '[-1].detail'], shell),
-    ]);
-    expect([workspace.stdout, doctor.stdout]).toEqual(['"vision"\n', '"vision"\n']);
-  },
-);
+test('a shell that is set up for a workspace means it, and its server, by every command', async () => {
+  using folder = aFolder();
+  await using server = await serving(['--data-dir', 'data'], { cwd: folder.path });
+  const home = { HOME: folder.path, PATH: process.env['PATH'] ?? '' };
+  const at = ['--url', server.url];
+  await run(['workspace', 'create', 'vision', ...at], { cwd: folder.path, env: home });
+  const { stdout } = await run(['env', '-w', 'vision', '--data-dir', 'data', ...at], { cwd: folder.path, env: home });
+  const set = [...stdout.matchAll(/^export (\w+)='(.*)'$/gm)].map(
+    ([, name = '', value = '']) => [name, value] as const,
+  );
+  const shell = { cwd: folder.path, env: { ...home, ...Object.fromEntries(set) } };
+  const [workspace, doctor] = await Promise.all([
+    lazuli(['workspace', 'show', '--query', 'name'], shell),
+    lazuli(['doctor', '--query', '[-1].detail'], shell),
+  ]);
+  expect([workspace.stdout, doctor.stdout]).toEqual(['"vision"\n', '"vision"\n']);
+});
 
-test("what Azure's documents have people type gives the tracking URI", { timeout: 60_000 }, async () => {
+test("what Azure's documents have people type gives the tracking URI", async () => {
   using folder = aFolder();
   await using server = await serving(['--data-dir', 'data'], { cwd: folder.path });
   const env = { HOME: folder.path, LAZULI_URL: server.url };
@@ -122,7 +118,7 @@ test("what Azure's documents have people type gives the tracking URI", { timeout
 });
 
 describe('lazuli role', () => {
-  test('gives roles to a token of a running server, lists them and takes them away', { timeout: 60_000 }, async () => {
+  test('gives roles to a token of a running server, lists them and takes them away', async () => {
     using folder = aFolder();
     const cwd = folder.path;
     const first = await lazuli(['token', 'create', '--data-dir', 'data', '--role', 'Owner'], { cwd });

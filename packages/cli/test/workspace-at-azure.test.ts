@@ -34,7 +34,7 @@ beforeAll(async () => {
   const env = { HOME: folder.path, LAZULI_TOKEN: token };
   const { stdout } = await run(['env', '--url', server.url, '--data-dir', 'data'], { cwd: folder.path, env });
   trust = /NODE_EXTRA_CA_CERTS='(.*)'/.exec(stdout)?.[1] ?? '';
-}, 60_000);
+});
 afterAll(async () => {
   await server[Symbol.asyncDispose]();
   folder[Symbol.dispose]();
@@ -70,96 +70,83 @@ interface Answer {
   readonly body?: string;
 }
 
-test(
-  'who has signed in to a cloud speaks with its resource manager, without the address of a server',
-  { timeout: 60_000 },
-  async () => {
-    using home = aFolder();
-    const secure = /and (https:\/\/\S+)/.exec(server.greeting)?.[1] ?? '';
-    await using document = await listening(async () => ({ body: described(secure) }));
-    const env = { HOME: home.path, MLFLOW_TRACKING_SERVER_CERT_PATH: trust };
-    const lazuli = (...args: string[]) => run(args, { cwd: home.path, env });
-    await lazuli('cloud', 'register', '-n', 'shaped', '--endpoint-resource-manager', document.origin);
-    await lazuli('cloud', 'set', '-n', 'shaped');
-    const { AZURE_CLIENT_ID = '', AZURE_CLIENT_SECRET = '' } = robot;
-    const asRobot = ['--service-principal', '-u', AZURE_CLIENT_ID, '-p', AZURE_CLIENT_SECRET];
-    expect(await lazuli('login', ...asRobot, '--query', 'environmentName')).toMatchObject({ stdout: '"shaped"\n' });
-    expect((await lazuli('account', 'show', '--query', 'user.name')).stdout).toBe(`"${AZURE_CLIENT_ID}"\n`);
+test('who has signed in to a cloud speaks with its resource manager, without the address of a server', async () => {
+  using home = aFolder();
+  const secure = /and (https:\/\/\S+)/.exec(server.greeting)?.[1] ?? '';
+  await using document = await listening(async () => ({ body: described(secure) }));
+  const env = { HOME: home.path, MLFLOW_TRACKING_SERVER_CERT_PATH: trust };
+  const lazuli = (...args: string[]) => run(args, { cwd: home.path, env });
+  await lazuli('cloud', 'register', '-n', 'shaped', '--endpoint-resource-manager', document.origin);
+  await lazuli('cloud', 'set', '-n', 'shaped');
+  const { AZURE_CLIENT_ID = '', AZURE_CLIENT_SECRET = '' } = robot;
+  const asRobot = ['--service-principal', '-u', AZURE_CLIENT_ID, '-p', AZURE_CLIENT_SECRET];
+  expect(await lazuli('login', ...asRobot, '--query', 'environmentName')).toMatchObject({ stdout: '"shaped"\n' });
+  expect((await lazuli('account', 'show', '--query', 'user.name')).stdout).toBe(`"${AZURE_CLIENT_ID}"\n`);
 
-    const incomplete = await lazuli('workspace', 'create', '-n', 'vision', ...there);
-    expect(incomplete).toMatchObject({ status: 2, stderr: expect.stringContaining('--storage-account') as string });
-    const made = await lazuli('workspace', 'create', '-n', 'vision', ...there, '-l', 'eastus', ...resources);
-    expect([made.status, made.stderr]).toEqual([0, 'The workspace vision is created.\n']);
-    const uri = `azureml://${new URL(secure).host}/mlflow/v1.0/subscriptions/${subscription}/resourceGroups/team/providers/Microsoft.MachineLearningServices/workspaces/vision`;
-    expect(JSON.parse(made.stdout)).toMatchObject({
-      name: 'vision',
-      location: 'eastus',
-      resource_group: 'team',
-      mlflow_tracking_uri: uri,
-      storage_account: '/s/account',
-      key_vault: '/s/vault',
+  const incomplete = await lazuli('workspace', 'create', '-n', 'vision', ...there);
+  expect(incomplete).toMatchObject({ status: 2, stderr: expect.stringContaining('--storage-account') as string });
+  const made = await lazuli('workspace', 'create', '-n', 'vision', ...there, '-l', 'eastus', ...resources);
+  expect([made.status, made.stderr]).toEqual([0, 'The workspace vision is created.\n']);
+  const uri = `azureml://${new URL(secure).host}/mlflow/v1.0/subscriptions/${subscription}/resourceGroups/team/providers/Microsoft.MachineLearningServices/workspaces/vision`;
+  expect(JSON.parse(made.stdout)).toMatchObject({
+    name: 'vision',
+    location: 'eastus',
+    resource_group: 'team',
+    mlflow_tracking_uri: uri,
+    storage_account: '/s/account',
+    key_vault: '/s/vault',
+  });
+  // A second one lies where its group does.
+  await lazuli('workspace', 'create', 'text', ...there, ...resources);
+  expect((await lazuli('workspace', 'show', 'text', ...there, '--query', 'location')).stdout).toMatch(/^"\w+"\n$/);
+  expect((await lazuli('workspace', 'list', '--query', '[].name | sort(@) | join(`,`, @)')).stdout).toBe(
+    '"default,text,vision"\n',
+  );
+  await lazuli('configure', '--defaults', `subscription=${subscription}`, 'group=team', 'workspace=vision');
+  expect((await lazuli('workspace', 'list', '--query', '[].name', '-o', 'tsv')).stdout.split('\n').toSorted()).toEqual([
+    '',
+    'text',
+    'vision',
+  ]);
+  expect((await lazuli('workspace', 'show', '--query', 'mlflow_tracking_uri')).stdout).toBe(`"${uri}"\n`);
+  const changed = await lazuli('workspace', 'update', '-n', 'text', '--description', 'Words', '--query', 'description');
+  expect(changed.stdout).toBe('"Words"\n');
+
+  const findings = JSON.parse((await lazuli('doctor')).stdout) as { state: string; detail: string }[];
+  expect(findings.map(({ state }) => state)).toEqual(['ok', 'ok', 'ok', 'ok', 'ok']);
+  expect(findings.slice(-2).map(({ detail }) => detail)).toEqual([
+    `with the account ${AZURE_CLIENT_ID} of lazuli login`,
+    'vision',
+  ]);
+
+  // The commands that do what MLflow's clients do reach the workspace by the address that its resource tells.
+  expect(await lazuli('model', 'create', '-n', 'churn', '--path', 's3://bucket/a')).toMatchObject({ status: 0 });
+  expect((await lazuli('model', 'list', '--query', '[].name')).stdout).toContain('churn');
+  expect((await lazuli('model', 'show', '-n', 'churn', '-v', '1', '--query', 'path')).stdout).toBe('"s3://bucket/a"\n');
+  expect((await lazuli('model', 'list', '-w', 'text')).stdout).toBe('[]\n');
+  expect(await lazuli('model', 'list', '-w', 'nowhere')).toMatchObject({ status: 3, stdout: '' });
+
+  // So they do by an address of one's own; the line goes before it, where the address leads to more than one workspace.
+  const withAddress = (address: string, ...args: string[]) =>
+    run(['model', 'list', '--query', '[].name', ...args], {
+      cwd: home.path,
+      env: { ...env, MLFLOW_TRACKING_URI: address },
     });
-    // A second one lies where its group does.
-    await lazuli('workspace', 'create', 'text', ...there, ...resources);
-    expect((await lazuli('workspace', 'show', 'text', ...there, '--query', 'location')).stdout).toMatch(/^"\w+"\n$/);
-    expect((await lazuli('workspace', 'list', '--query', '[].name | sort(@) | join(`,`, @)')).stdout).toBe(
-      '"default,text,vision"\n',
-    );
-    await lazuli('configure', '--defaults', `subscription=${subscription}`, 'group=team', 'workspace=vision');
-    expect(
-      (await lazuli('workspace', 'list', '--query', '[].name', '-o', 'tsv')).stdout.split('\n').toSorted(),
-    ).toEqual(['', 'text', 'vision']);
-    expect((await lazuli('workspace', 'show', '--query', 'mlflow_tracking_uri')).stdout).toBe(`"${uri}"\n`);
-    const changed = await lazuli(
-      'workspace',
-      'update',
-      '-n',
-      'text',
-      '--description',
-      'Words',
-      '--query',
-      'description',
-    );
-    expect(changed.stdout).toBe('"Words"\n');
+  expect((await withAddress(uri)).stdout).toContain('churn');
+  expect(await withAddress(uri, '-w', 'text')).toMatchObject({ stdout: '[]\n', status: 0 });
+  const own = uri.replace('azureml://', 'azureml://0.workspace.eastus.api.');
+  expect(await withAddress(own, '-w', 'text')).toMatchObject({
+    stderr: expect.stringContaining("leads to 'vision' alone") as string,
+    status: 2,
+  });
 
-    const findings = JSON.parse((await lazuli('doctor')).stdout) as { state: string; detail: string }[];
-    expect(findings.map(({ state }) => state)).toEqual(['ok', 'ok', 'ok', 'ok', 'ok']);
-    expect(findings.slice(-2).map(({ detail }) => detail)).toEqual([
-      `with the account ${AZURE_CLIENT_ID} of lazuli login`,
-      'vision',
-    ]);
+  expect(await lazuli('workspace', 'delete', 'text')).toMatchObject({ status: 0, stdout: '' });
+  expect(await lazuli('workspace', 'show', 'text')).toMatchObject({ status: 3, stdout: '' });
+  await lazuli('logout');
+  expect(await lazuli('account', 'show')).toMatchObject({ status: 3, stdout: '' });
+});
 
-    // The commands that do what MLflow's clients do reach the workspace by the address that its resource tells.
-    expect(await lazuli('model', 'create', '-n', 'churn', '--path', 's3://bucket/a')).toMatchObject({ status: 0 });
-    expect((await lazuli('model', 'list', '--query', '[].name')).stdout).toContain('churn');
-    expect((await lazuli('model', 'show', '-n', 'churn', '-v', '1', '--query', 'path')).stdout).toBe(
-      '"s3://bucket/a"\n',
-    );
-    expect((await lazuli('model', 'list', '-w', 'text')).stdout).toBe('[]\n');
-    expect(await lazuli('model', 'list', '-w', 'nowhere')).toMatchObject({ status: 3, stdout: '' });
-
-    // So they do by an address of one's own; the line goes before it, where the address leads to more than one workspace.
-    const withAddress = (address: string, ...args: string[]) =>
-      run(['model', 'list', '--query', '[].name', ...args], {
-        cwd: home.path,
-        env: { ...env, MLFLOW_TRACKING_URI: address },
-      });
-    expect((await withAddress(uri)).stdout).toContain('churn');
-    expect(await withAddress(uri, '-w', 'text')).toMatchObject({ stdout: '[]\n', status: 0 });
-    const own = uri.replace('azureml://', 'azureml://0.workspace.eastus.api.');
-    expect(await withAddress(own, '-w', 'text')).toMatchObject({
-      stderr: expect.stringContaining("leads to 'vision' alone") as string,
-      status: 2,
-    });
-
-    expect(await lazuli('workspace', 'delete', 'text')).toMatchObject({ status: 0, stdout: '' });
-    expect(await lazuli('workspace', 'show', 'text')).toMatchObject({ status: 3, stdout: '' });
-    await lazuli('logout');
-    expect(await lazuli('account', 'show')).toMatchObject({ status: 3, stdout: '' });
-  },
-);
-
-test('changes that take their time are waited for, and lists are read to their end', { timeout: 60_000 }, async () => {
+test('changes that take their time are waited for, and lists are read to their end', async () => {
   using home = aFolder();
   const waiting = new Map<string, { asked: number; readonly finish: () => Promise<Response> }>();
   const seen: string[] = [];

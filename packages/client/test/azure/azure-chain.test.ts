@@ -167,7 +167,7 @@ describe('unattended', () => {
     const environment = { ...bare, ...variables, BROWSER, LAZULI_INTERACTIVE: 'always' };
     const token = azureCredential({ environment, clientId: app.clientId }).getToken(scope);
     const told = (): string => readFileSync(join(folder, 'url'), { encoding: 'utf8', flag: 'a+' });
-    await expect.poll(told, { timeout: 10_000 }).toMatch(/\n$/);
+    await expect.poll(told).toMatch(/\n$/);
     await walkForms(told().trim());
     expect((await token)?.token).toMatch(/^token-/);
   });

@@ -104,7 +104,7 @@ describe('a browser', () => {
     const credential = interactiveBrowserCredential({ ...options(), environment: { BROWSER: command }, limit: 20_000 });
     const token = credential.getToken(scope);
     const told = (): string => readFileSync(join(folder, 'url'), { encoding: 'utf8', flag: 'a+' });
-    await expect.poll(told, { timeout: 10_000 }).toMatch(/\n$/);
+    await expect.poll(told).toMatch(/\n$/);
     await walkForms(told().trim());
     expect((await token)?.token).toMatch(/^token-/);
   });

@@ -19,7 +19,7 @@ test('more members than 16 bits can count are all there', async () => {
   const names = Array.from({ length: 66_000 }, (_, index) => `f/${index}`);
   const zip = readZip(await zipOf(names.map((name) => member(name, ''))));
   expect([...zip.keys()]).toEqual(names);
-}, 120_000);
+});
 
 test('a member that may pass 32 bits has its sizes in 64', async () => {
   const zip = await zipOf([member('large', 'its content', 5 * 2 ** 30), member('next', 'x')]);

@@ -88,7 +88,7 @@ describe('a server whose disk is full', () => {
     } finally {
       await rm(dataDir, { recursive: true, force: true });
     }
-  }, 60_000);
+  });
 
   test('can be stopped all the same', async (context) => {
     if (reason !== undefined && process.env['CI'] === undefined) context.skip(reason);
@@ -103,7 +103,7 @@ describe('a server whose disk is full', () => {
     } finally {
       await rm(dataDir, { recursive: true, force: true });
     }
-  }, 60_000);
+  });
 });
 
 function remount({ pid }: ServerProcess, dataDir: string, size: number): void {
@@ -130,5 +130,5 @@ describe('a database that may not grow', () => {
     orders.give({});
     await logParams(100);
     expect((await server.client.runs.getRun({ run_id })).run.data.params).toHaveLength(200);
-  }, 60_000);
+  });
 });

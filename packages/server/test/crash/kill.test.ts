@@ -53,7 +53,7 @@ describe('a server that is killed while clients log', () => {
     await using server = await startProcess({ dataDir, flags: ['--log-level', 'error'] });
     expect(ledger).toHaveLength(rounds);
     for (const books of ledger) await audit(server.client, books);
-  }, 120_000);
+  });
 });
 
 /** A crash of the start that was to make up for a crash. */

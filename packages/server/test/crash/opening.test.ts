@@ -43,7 +43,7 @@ describe('opening a data directory', () => {
     expect(output).toContain(dataDir);
     expect(output).not.toMatch(/^\s+at /m);
     await server.client.experiments.createExperiment({ name: 'undisturbed' });
-  }, 60_000);
+  });
 
   test('is refused to a second process that names the same database by its URI', async () => {
     await using _server = await startServer({ 'data-dir': dataDir });
@@ -57,7 +57,7 @@ describe('opening a data directory', () => {
     });
     expect({ code, output }).toMatchObject({ code: 1 });
     expect(output).toContain('Another Lazuli process uses');
-  }, 60_000);
+  });
 
   test('is free again when its server was closed', async () => {
     {

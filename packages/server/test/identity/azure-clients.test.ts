@@ -70,7 +70,7 @@ async function expectGood(lines: readonly Line[], objectId: string, count = 1): 
   }
 }
 
-describe('@azure/identity gets a token', { timeout: 120_000 }, () => {
+describe('@azure/identity gets a token', () => {
   test('with a secret, through EnvironmentCredential and DefaultAzureCredential, and says what is wrong with one', async () => {
     const { appId, secret, object } = await anApplication(server, 'with-secret');
     const env = { AZURE_TENANT_ID: 'adfs', AZURE_CLIENT_ID: appId, AZURE_CLIENT_SECRET: secret };

@@ -30,7 +30,6 @@ test.for<{ how: string; makeWorse: (maintenance: URL) => Promise<void> }>([
   { how: 'its log cannot grow, so that PostgreSQL ends itself', makeWorse: exhaustLog },
 ])(
   'a full disk of PostgreSQL: $how: 503, nothing half-written, and it goes on when there is room',
-  { timeout: 120_000 },
   async ({ makeWorse }, context) => {
     await using undo = new AsyncDisposableStack();
     const folder = await mkdtemp(join(tmpdir(), 'lazuli-full-'));

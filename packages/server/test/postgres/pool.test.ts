@@ -50,7 +50,7 @@ test('a transaction whose server has vanished lets go of its locks after 5 s', a
   await expect(vanished).rejects.toThrow(ConnectionLost);
   expect((await near.query(ask('select value from things'))).rows).toEqual([{ value: 'before, after' }]);
   await proxy.heal();
-}, 60_000);
+});
 
 test('a transaction in which a statement failed is no success, even where nobody looked', async () => {
   await using pool = poolOn(url, 1);
@@ -84,14 +84,14 @@ test('connections that are all busy are waited for, 5 s long', async () => {
   expect(performance.now() - start).toBeGreaterThan(4_500);
   expect(performance.now() - start).toBeLessThan(6_500);
   await Promise.all(busy);
-}, 30_000);
+});
 
 test('where the database gives out fewer connections than may be opened, those that there are must do', async () => {
   await using pool = poolOn(url, 40);
   const start = performance.now();
   await Promise.all(Array.from({ length: 80 }, () => pool.query(ask('select pg_sleep(0.05)'))));
   expect(performance.now() - start).toBeLessThan(5_000);
-}, 30_000);
+});
 
 test('a database that was never reached is said to be away at once', async () => {
   await proxy.impose({ kind: 'refuse' });

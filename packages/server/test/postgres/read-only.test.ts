@@ -56,4 +56,4 @@ test('a database that has become a standby refuses writes with 503, answers read
   await Promise.all([load.stop(), health.stop()]);
   expectOnlyUnavailable(load);
   await audit(server.client, load.books);
-}, 60_000);
+});

@@ -282,7 +282,7 @@ describe('many connections', () => {
     } finally {
       for (const { socket } of [...idle, ...slow]) socket.destroy();
     }
-  }, 30_000);
+  });
 
   test('and requests that name ever new things do not make the server grow', async () => {
     const flood = async (requests: number): Promise<void> => {
@@ -321,7 +321,7 @@ describe('many connections', () => {
     const warm = residentMb(server.pid);
     await flood(6_000);
     expect(residentMb(server.pid) - warm).toBeLessThan(60);
-  }, 60_000);
+  });
 });
 
 function residentMb(pid: number): number {

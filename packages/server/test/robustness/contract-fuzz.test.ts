@@ -104,7 +104,7 @@ test('every hostile body gets an orderly answer from every endpoint', async () =
     }
   }
   await expect(server.client.experiments.getExperiment({ experiment_id: '0' })).resolves.toBeDefined();
-}, 120_000);
+});
 
 /** 501 is no failure: it says what the store at hand cannot do. */
 function expectOrderly({ status, text }: { readonly status: number; readonly text: string }, what = ''): void {

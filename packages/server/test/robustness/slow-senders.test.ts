@@ -31,4 +31,4 @@ test('a sender that never gets to the end of its headers or its body is cut off'
   } finally {
     for (const { socket } of senders) socket.destroy();
   }
-}, 120_000);
+});

@@ -77,7 +77,7 @@ describe('a search of runs', () => {
       }),
       { numRuns: 150 },
     );
-  }, 120_000);
+  });
 
   test('page by page finds every run once, while others are inserted between the pages', async () => {
     const pages = fc.tuple(
@@ -108,7 +108,7 @@ describe('a search of runs', () => {
       }),
       { numRuns: 150 },
     );
-  }, 120_000);
+  });
 
   test('a next page is promised only where there is one', async () => {
     await fc.assert(
@@ -125,7 +125,7 @@ describe('a search of runs', () => {
       }),
       { numRuns: 50 },
     );
-  }, 120_000);
+  });
 });
 
 describe('a search of thousands of runs', () => {
@@ -154,7 +154,7 @@ describe('a search of thousands of runs', () => {
       datasets: [],
     }));
     await database.insert(runs);
-  }, 120_000);
+  });
   afterAll(() => database[Symbol.asyncDispose]());
 
   /** Every plan: walks and drives in one experiment, walks of two that are merged, a scan of many. */

@@ -47,7 +47,7 @@ describe('an error', () => {
     });
     expect(failures).toEqual([]);
     expect(errors).toBeGreaterThan(500);
-  }, 120_000);
+  });
 
   test('of a name that is taken says so, without the statement that found out', async () => {
     await using server = await startServer();
@@ -128,7 +128,7 @@ describe('a secret', () => {
     } finally {
       await rm(dataDir, { recursive: true, force: true });
     }
-  }, 60_000);
+  });
 });
 
 /** What a database holds: SQLite's files to the last byte, PostgreSQL's rows. */
