@@ -114,6 +114,17 @@ describe('lazuli job create, with compute: local', () => {
     expect(await lazuli('job', 'stream', '-n', name)).toMatchObject({ status: 1, stdout: 'no luck\n' });
   });
 
+  test('says that an environment which the file describes is not used', async () => {
+    const fields = {
+      compute: 'local',
+      experiment_name: 'described',
+      environment: { image: 'ubuntu' },
+      command: 'true',
+    };
+    const created = await lazuli('job', 'create', '-f', write('described.yml', JSON.stringify(fields)));
+    expect([created.status, created.stderr]).toEqual([0, expect.stringContaining('the environment is not used')]);
+  });
+
   test('lets others follow what is written while it runs', async () => {
     const wait = `until [ -e ${join(server.folder, 'go on')} ]; do read -t 0.1 < <(:); done`.replace(
       'go on',

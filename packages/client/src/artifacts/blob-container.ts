@@ -1,4 +1,4 @@
-import { invalidParameter } from '@lazuli/contract';
+import { invalidParameter, MlflowError } from '@lazuli/contract';
 import { isLoopback } from '../loopback.ts';
 import type { CallOptions, Transport } from '../transport.ts';
 import { checkArtifactPath, encodePath, inParallel, type TransferOptions, type Upload } from './artifact-store.ts';
@@ -19,10 +19,16 @@ export async function putInContainer(
   const urlOf = addressing(address);
   await inParallel(uploads, options.parallel ?? 4, async ({ path, content }) => {
     const url = urlOf(path);
-    if ((await sizeOf(transport, url, options)) === content.size) {
-      options.onProgress?.({ path, bytes: content.size, total: content.size });
-    } else {
-      await putBlob(transport, { url, path, content, existing: 'replaced' }, options, digestOf);
+    try {
+      if ((await sizeOf(transport, url, options)) === content.size) {
+        options.onProgress?.({ path, bytes: content.size, total: content.size });
+      } else {
+        await putBlob(transport, { url, path, content, existing: 'replaced' }, options, digestOf);
+      }
+    } catch (cause) {
+      if (!(cause instanceof MlflowError)) throw cause;
+      const { errorCode, status, message } = cause;
+      throw new MlflowError(errorCode, `'${path}' could not be uploaded: ${message}`, { status, cause });
     }
   });
 }
