@@ -1,9 +1,7 @@
-import { createServer, type Server as HttpServer } from 'node:http';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { finished, startLazuli } from './lazuli-process.ts';
 import { run } from './run-command.ts';
 import { sharedServer } from './shared-server.ts';
@@ -116,6 +114,17 @@ describe('lazuli job create, with compute: local', () => {
     expect(await lazuli('job', 'stream', '-n', name)).toMatchObject({ status: 1, stdout: 'no luck\n' });
   });
 
+  test('says that an environment which the file describes is not used', async () => {
+    const fields = {
+      compute: 'local',
+      experiment_name: 'described',
+      environment: { image: 'ubuntu' },
+      command: 'true',
+    };
+    const created = await lazuli('job', 'create', '-f', write('described.yml', JSON.stringify(fields)));
+    expect([created.status, created.stderr]).toEqual([0, expect.stringContaining('the environment is not used')]);
+  });
+
   test('lets others follow what is written while it runs', async () => {
     const wait = `until [ -e ${join(server.folder, 'go on')} ]; do read -t 0.1 < <(:); done`.replace(
       'go on',
@@ -156,133 +165,5 @@ describe('lazuli job create, with compute: local', () => {
   ])('%j is refused, and names the field', async (text, reason) => {
     const { status, stdout, stderr } = await lazuli('job', 'create', '-f', write('wrong.yml', text));
     expect([status, stdout, stderr]).toEqual([2, '', expect.stringContaining(reason)]);
-  });
-});
-
-describe('lazuli job against Azure ML', () => {
-  const scope = '/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w';
-  const requests: { line: string; authorization: string | undefined; body: unknown }[] = [];
-  let azure: HttpServer;
-  let env: Record<string, string>;
-  const stored = new Map<string, unknown>();
-  beforeAll(async () => {
-    azure = createServer((request, response) => {
-      let text = '';
-      request.on('data', (chunk: Buffer) => (text += chunk.toString()));
-      request.on('end', () => {
-        const { pathname } = new URL(request.url ?? '/', origin);
-        if (pathname === '/metadata') {
-          const authentication = { loginEndpoint: origin };
-          response.end(JSON.stringify([{ name: 'Recorded', resourceManager: origin, authentication }]));
-          return;
-        }
-        const body: unknown = text === '' ? undefined : JSON.parse(text);
-        requests.push({ line: `${request.method} ${request.url}`, authorization: request.headers.authorization, body });
-        response.setHeader('content-type', 'application/json');
-        if (pathname.endsWith('/environments/sklearn')) {
-          response.end(JSON.stringify({ properties: { latestVersion: '12' } }));
-        } else if (request.method === 'PUT') {
-          const { properties } = body as { properties: object };
-          const job = {
-            id: pathname,
-            name: pathname.split('/').at(-1),
-            properties: { ...properties, status: 'Queued' },
-          };
-          stored.set(pathname, job);
-          response.writeHead(201).end(JSON.stringify(job));
-        } else if (pathname.endsWith('/jobs')) {
-          response.end(JSON.stringify({ value: [...stored.values()] }));
-        } else {
-          response.end(JSON.stringify(stored.get(pathname)));
-        }
-      });
-    });
-    await new Promise<void>((done) => azure.listen(0, '127.0.0.1', done));
-    const origin = `http://127.0.0.1:${(azure.address() as AddressInfo).port}`;
-    env = {
-      HOME: server.folder,
-      MLFLOW_TRACKING_URI: `azureml://127.0.0.1:9/mlflow/v1.0${scope}`,
-      AZUREML_CURRENT_CLOUD: 'Recorded',
-      ARM_CLOUD_METADATA_URL: `${origin}/metadata`,
-      LAZULI_TOKEN: 'of-a-user',
-    };
-  });
-  afterAll(() => azure.close());
-  const there = (...args: string[]) => run(args, { cwd: server.folder, env });
-
-  test('puts the job as its resource manager takes it', async () => {
-    const file = write(
-      'azure.yml',
-      `
-command: python train.py --rate \${{inputs.rate}} --data \${{inputs.data}} --out \${{outputs.model}}
-code: azureml:code:3
-environment: azureml:sklearn@latest
-compute: azureml:cpu-cluster
-experiment_name: iris
-display_name: a first try
-description: About
-tags: {team: red}
-environment_variables: {COLOUR: red}
-inputs:
-  rate: 0.25
-  data: {type: uri_folder, path: 'azureml://datastores/blob/paths/iris', mode: ro_mount}
-outputs:
-  model: {type: mlflow_model, mode: rw_mount}
-resources: {instance_count: 2, shm_size: 2g}
-limits: {timeout: 3600}
-distribution: {type: pytorch, process_count_per_instance: 2}
-identity: {type: managed}
-`,
-    );
-    const { status, stdout, stderr } = await there('job', 'create', '-f', file, '--name', 'nightly');
-    expect([status, stderr]).toEqual([0, '']);
-    expect(JSON.parse(stdout)).toMatchObject({
-      name: 'nightly',
-      display_name: 'a first try',
-      experiment_name: 'iris',
-      status: 'Queued',
-      compute: 'azureml:cpu-cluster',
-    });
-    expect(requests.at(-1)).toEqual({
-      line: `PUT ${scope}/jobs/nightly?api-version=2024-10-01`,
-      authorization: 'Bearer of-a-user',
-      body: {
-        properties: {
-          jobType: 'Command',
-          command: 'python train.py --rate ${{inputs.rate}} --data ${{inputs.data}} --out ${{outputs.model}}',
-          codeId: `${scope}/codes/code/versions/3`,
-          environmentId: `${scope}/environments/sklearn/versions/12`,
-          computeId: `${scope}/computes/cpu-cluster`,
-          experimentName: 'iris',
-          displayName: 'a first try',
-          description: 'About',
-          tags: { team: 'red' },
-          environmentVariables: { COLOUR: 'red' },
-          inputs: {
-            rate: { jobInputType: 'literal', value: '0.25' },
-            data: { jobInputType: 'uri_folder', uri: 'azureml://datastores/blob/paths/iris', mode: 'ReadOnlyMount' },
-          },
-          outputs: { model: { jobOutputType: 'mlflow_model', mode: 'ReadWriteMount' } },
-          resources: { instanceCount: 2, shmSize: '2g' },
-          limits: { jobLimitsType: 'Command', timeout: 'PT3600S' },
-          distribution: { distributionType: 'PyTorch', processCountPerInstance: 2 },
-          identity: { identityType: 'Managed' },
-        },
-      },
-    });
-    expect((await there('job', 'list', '--query', '[].name', '-o', 'tsv')).stdout).toBe('nightly\n');
-    expect((await there('job', 'show', '-n', 'nightly', '--query', 'status')).stdout).toBe('"Queued"\n');
-  });
-
-  test.each([
-    ['compute: local\ncommand: x', 'the address is of Azure'],
-    ['command: x', "The job's environment: Azure ML needs one"],
-    ['command: x\nenvironment: azureml:a:1\ncode: ./src', '"./src" is not uploaded'],
-    ['command: x\nenvironment: azureml:a:1\ninputs: {d: {path: ./data}}', "The job's inputs.d.path: files of this"],
-  ])('%j is refused before anything is put', async (text, reason) => {
-    const before = requests.length;
-    const { status, stdout, stderr } = await there('job', 'create', '-f', write('wrong.yml', text));
-    expect([status, stdout, stderr]).toEqual([2, '', expect.stringContaining(reason)]);
-    expect(requests.length).toBe(before);
   });
 });

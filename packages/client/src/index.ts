@@ -6,18 +6,21 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { env } from 'node:process';
-import type { ArtifactStore, TransferOptions } from './artifacts/artifact-store.ts';
+import type { ArtifactStore, TransferOptions, Upload } from './artifacts/artifact-store.ts';
+import { putInContainer } from './artifacts/blob-container.ts';
+import { watched } from './artifacts/watched-transfer.ts';
 import { connectionSettings, type Environment } from './environment.ts';
 import type { ResumedLog } from './logging/unsent-log.ts';
 import { loadedModel, type LoadedModel, type LoadOptions } from './models/load-model.ts';
 import { locationOf } from './models/model-location.ts';
 import { fetchWith } from './node/connecting-fetch.ts';
 import { download } from './node/download.ts';
+import { digestOf } from './node/files.ts';
 import { nodePlatform, onnxRuntimeNode } from './node/node-platform.ts';
 import { resumeFile } from './node/unsent-file.ts';
 import { connect, type Connection, type ConnectOptions } from './tracking/connection.ts';
 import { createTracking } from './tracking/tracking.ts';
-import type { CallOptions } from './transport.ts';
+import { createTransport, type CallOptions } from './transport.ts';
 
 export * from './surface.ts';
 
@@ -147,4 +150,19 @@ export async function openServer(
     locate,
     download: async (place, into, given) => download(await locate(place), into, given),
   };
+}
+
+/**
+ * Uploads files to a container of Azure Blob Storage by its signed address, connected as `environment` says (default: the
+ * process's own). What is there already in the size of its file stays.
+ */
+export function uploadToContainer(
+  address: string,
+  uploads: readonly Upload[],
+  { environment = env, ...options }: TransferOptions & { readonly environment?: Environment } = {},
+): Promise<void> {
+  const { retries, timeout } = connectionSettings(environment);
+  const transport = createTransport({ url: address, retries, timeout, fetch: environmentFetch(environment) });
+  const watch = nodePlatform(environment).watchTransfer?.('Uploading', uploads.length);
+  return watched(watch, options, (own) => putInContainer(transport, address, uploads, own, digestOf));
 }

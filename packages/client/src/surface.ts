@@ -26,6 +26,7 @@ export type {
   OpenedArtifact,
   TransferOptions,
   TransferProgress,
+  Upload,
 } from './artifacts/artifact-store.ts';
 export type { LoggedModelHandle, ModelToLog } from './models/log-model.ts';
 export type {

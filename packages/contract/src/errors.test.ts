@@ -38,6 +38,13 @@ describe('an answer of another shape is still an error', () => {
     ],
     [400, '{"error_code":"toString"}', 'INVALID_PARAMETER_VALUE', '{"error_code":"toString"}'],
     [403, 'null', 'PERMISSION_DENIED', 'null'],
+    [
+      403,
+      '<?xml version="1.0"?>\n<Error><Code>AuthenticationFailed</Code><Message>Signature expired.</Message></Error>',
+      'PERMISSION_DENIED',
+      'AuthenticationFailed: Signature expired.',
+    ],
+    [404, '<Error><Code>NoSuchKey</Code></Error>', 'RESOURCE_DOES_NOT_EXIST', 'NoSuchKey'],
   ] as const)('%d %s', (status, body, errorCode, message) => {
     expect(errorFromResponse(status, body)).toMatchObject({ status, errorCode, message });
   });

@@ -73,6 +73,9 @@ export function errorFromResponse(status: number, body: string, requestId?: stri
 }
 
 function parseErrorBody(body: string): { error_code?: ErrorCode; message: string } | undefined {
+  // Object stores, behind signed URLs: `<Error><Code>AuthenticationFailed</Code><Message>…</Message></Error>`.
+  const [, code, words] = /^[^{]*<Code>([^<]+)<\/Code>\s*(?:<Message>([^<]*)<\/Message>)?/.exec(body) ?? [];
+  if (code !== undefined) return { message: words === undefined ? code : `${code}: ${words}` };
   try {
     const value: unknown = JSON.parse(body);
     if (typeof value !== 'object' || value === null) return undefined;

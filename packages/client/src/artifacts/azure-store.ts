@@ -6,12 +6,11 @@ import {
   encodePath,
   inParallel,
   joinPath,
-  openedFrom,
   type ArtifactEntry,
   type ArtifactStore,
-  type TransferOptions,
 } from './artifact-store.ts';
-import { md5Header, type DigestOf } from './content-digest.ts';
+import type { DigestOf } from './content-digest.ts';
+import { openBlob, putBlob } from './signed-blob.ts';
 
 /**
  * Files of an Azure ML workspace. The run history service (for a run) or the artifact service (for what was uploaded by
@@ -21,11 +20,6 @@ import { md5Header, type DigestOf } from './content-digest.ts';
  *     azureml://{ignored}/{origin}/{container}/{folder}              others
  */
 const pathsInOneRequest = 50;
-/** *Azure ML's own client sends more than this in blocks of 4 MiB.* */
-const largestPut = 64 * 1024 ** 2;
-const blockSize = 4 * 1024 ** 2;
-const rangeSize = 32 * 1024 ** 2;
-const blobVersion = '2025-11-05';
 
 interface Reserved {
   readonly artifactContentInformation?: Readonly<Record<string, { readonly contentUri?: string }>>;
@@ -92,8 +86,7 @@ export function azureStore(
       return [...entries.values()];
     },
     async upload(uploads, options = {}) {
-      const { signal, parallel = 4, onProgress, verify = true } = options;
-      const md5Of = (content: Blob) => md5Header(content, verify ? digestOf : undefined);
+      const { signal, parallel = 4 } = options;
       for (let start = 0; start < uploads.length; start += pathsInOneRequest) {
         const batch = uploads.slice(start, start + pathsInOneRequest);
         const addresses = await addressesOf(
@@ -101,9 +94,8 @@ export function azureStore(
           signal === undefined ? {} : { signal },
         );
         await inParallel(batch, parallel, async ({ path, content }) => {
-          await putBlob(transport, addresses.get(inRoot(path)) ?? '', content, options, md5Of, (bytes) =>
-            onProgress?.({ path, bytes, total: content.size }),
-          );
+          const blob = { url: addresses.get(inRoot(path)) ?? '', path, content, existing: 'refused' } as const;
+          await putBlob(transport, blob, options, digestOf);
         });
       }
     },
@@ -153,121 +145,4 @@ function signedUrl(path: string, uri: string | undefined): string {
     throw new MlflowError('INTERNAL_ERROR', `The workspace gave no usable address for the content of '${path}'.`);
   }
   return uri;
-}
-
-async function putBlob(
-  transport: Transport,
-  url: string,
-  content: Blob,
-  { signal, parallel = 4 }: TransferOptions,
-  md5Of: (content: Blob) => Promise<Record<string, string>>,
-  onProgress: (bytes: number) => void,
-): Promise<void> {
-  const common = { signed: 'by URL', ...(signal === undefined ? {} : { signal }) } as const;
-  const headers = { 'x-ms-version': blobVersion };
-  const asNew = { ...headers, 'if-none-match': '*' };
-  if (content.size <= largestPut) {
-    const response = await transport.exchange('PUT', url, {
-      ...common,
-      body: content.size === 0 ? new Uint8Array() : content,
-      headers: {
-        ...asNew,
-        ...(await md5Of(content)),
-        'x-ms-blob-type': 'BlockBlob',
-        'content-type': 'application/octet-stream',
-      },
-      accept: [409],
-    });
-    await confirm(response);
-    onProgress(content.size);
-    return;
-  }
-  const blocks = Array.from({ length: Math.ceil(content.size / blockSize) }, (_, index) => ({
-    id: btoa(String(index).padStart(8, '0')),
-    start: index * blockSize,
-  }));
-  let bytes = 0;
-  await inParallel(blocks, parallel, async ({ id, start }) => {
-    const body = content.slice(start, start + blockSize);
-    const response = await transport.exchange('PUT', withQuery(url, { comp: 'block', blockid: id }), {
-      ...common,
-      headers: { ...headers, ...(await md5Of(body)) },
-      body,
-    });
-    await response.body?.cancel();
-    bytes += body.size;
-    onProgress(bytes);
-  });
-  const list = blocks.map(({ id }) => `<Latest>${id}</Latest>`).join('');
-  const response = await transport.exchange('PUT', withQuery(url, { comp: 'blocklist' }), {
-    ...common,
-    headers: { ...asNew, 'content-type': 'application/xml' },
-    body: `<?xml version="1.0" encoding="utf-8"?><BlockList>${list}</BlockList>`,
-    accept: [409],
-  });
-  await confirm(response);
-}
-
-/** *Blob storage answers 409 to a write of what must be new and is there.* */
-async function confirm(response: Response): Promise<void> {
-  const text = await response.text();
-  if (response.status !== 409) return;
-  const code = response.headers.get('x-ms-error-code') ?? 'Conflict';
-  throw new MlflowError('RESOURCE_ALREADY_EXISTS', `The artifact is there already (${code}). ${text.slice(0, 200)}`, {
-    status: 409,
-  });
-}
-
-/** *The names come before those of the signature.* */
-function withQuery(url: string, names: Record<string, string>): string {
-  const [address = '', query = ''] = url.split('?');
-  return `${address}?${new URLSearchParams(names).toString()}${query === '' ? '' : `&${query}`}`;
-}
-
-/** Reads a blob in ranges, so that a connection that breaks costs one of them. */
-async function openBlob(
-  transport: Transport,
-  url: string,
-  offset: number,
-  etag: string | undefined,
-  options: CallOptions,
-) {
-  const range = (start: number, known: string | undefined): Promise<Response> =>
-    transport.exchange('GET', url, {
-      signed: 'by URL',
-      headers: {
-        'x-ms-version': blobVersion,
-        'x-ms-range': `bytes=${start}-${start + rangeSize - 1}`,
-        ...(known === undefined ? {} : { 'if-match': known }),
-      },
-      accept: [416],
-      ...options,
-    });
-  const first = await range(offset, etag);
-  if (first.status === 416) return { ...openedFrom(new Response()), offset: 0, size: 0 };
-  const opened = openedFrom(first);
-  const { size } = opened;
-  if (first.status !== 206 || size === undefined) return opened;
-  const version = etag ?? opened.etag;
-  let at = opened.offset;
-  let reader = opened.body.getReader();
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (!done) {
-          at += value.byteLength;
-          controller.enqueue(value);
-          return;
-        }
-        if (at >= size) {
-          controller.close();
-          return;
-        }
-        reader = openedFrom(await range(at, version)).body.getReader();
-      }
-    },
-    cancel: (reason) => reader.cancel(reason),
-  });
-  return { ...opened, body };
 }

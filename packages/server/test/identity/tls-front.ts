@@ -40,8 +40,8 @@ export async function startTlsFront(): Promise<TlsFront> {
   };
 }
 
-/** For 127.0.0.1, by itself. */
-export async function makeCertificate(): Promise<{ certificate: string; key: string }> {
+/** For 127.0.0.1 and for hosts of these names, by itself. */
+export async function makeCertificate(...hosts: readonly string[]): Promise<{ certificate: string; key: string }> {
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const certificate = await X509CertificateGenerator.createSelfSigned({
@@ -53,7 +53,7 @@ export async function makeCertificate(): Promise<{ certificate: string; key: str
     extensions: [
       new SubjectAlternativeNameExtension([
         { type: 'ip', value: '127.0.0.1' },
-        { type: 'dns', value: 'localhost' },
+        ...['localhost', ...hosts].map((value) => ({ type: 'dns' as const, value })),
       ]),
     ],
   });

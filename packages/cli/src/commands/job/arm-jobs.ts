@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { listAll, type Resources } from '../../resource-manager.ts';
+import { readCode, readInput, type Bringing } from './arm-assets.ts';
+import { readEnvironment } from './arm-environment.ts';
+import type { JobWorkspace } from './arm-uploads.ts';
 import { wrong, type JobFile, type JobInput } from './job-file.ts';
 
 /**
  * Jobs of Azure Machine Learning, by its resource manager. What the YAML has in snake case is sent as the resource has it; ids
- * of environments and machines are made whole. Folders on this machine are not uploaded: code has to be registered.
+ * of environments and machines are made whole, and what lies on this machine is uploaded before.
  */
 export interface ArmJob {
   readonly id: string;
@@ -36,23 +39,30 @@ const identities: Readonly<Record<string, string>> = {
   aml_token: 'AMLToken',
 };
 
-export async function putArmJob(
-  { send }: Resources,
-  scope: string,
-  file: JobFile,
-  experimentName: string,
-): Promise<ArmJob> {
-  if (file.environment === undefined) throw wrong('environment', 'Azure ML needs one: azureml:name:version');
-  const { outputs, resources, limits, distribution, identity, queue_settings } = file.further;
+/** Whatever is wrong is told before anything is sent, and the job comes when all that it names is there. */
+export async function putArmJob(file: JobFile, experimentName: string, workspace: JobWorkspace): Promise<ArmJob> {
+  const { scope, send } = workspace;
+  const body = jobBody(scope, file, experimentName);
+  const environment = await readEnvironment(workspace, file);
+  const code = await readCode(workspace, file);
+  const inputs = await readInputs(workspace, file);
   const properties = {
+    ...body,
+    environmentId: await environment(),
+    ...(code === undefined ? {} : { codeId: await code() }),
+    inputs: await inputs(),
+  };
+  return (await send('PUT', `${scope}/jobs/${file.name ?? randomUUID()}`, { properties })) as ArmJob;
+}
+
+function jobBody(scope: string, file: JobFile, experimentName: string) {
+  const { outputs, resources, limits, distribution, identity, queue_settings } = file.further;
+  return {
     jobType: 'Command',
     command: file.command,
-    environmentId: await environmentId({ send }, scope, file.environment),
     experimentName,
     tags: file.tags,
     environmentVariables: file.environmentVariables,
-    inputs: Object.fromEntries(Object.entries(file.inputs).map(([name, input]) => [name, inputBody(name, input)])),
-    ...(file.code === undefined ? {} : { codeId: codeId(scope, file.code) }),
     ...(file.displayName === undefined ? {} : { displayName: file.displayName }),
     ...(file.description === undefined ? {} : { description: file.description }),
     ...(file.compute === undefined ? {} : { computeId: computeId(scope, file.compute) }),
@@ -65,7 +75,6 @@ export async function putArmJob(
     ...(identity === undefined ? {} : { identity: typed('identity', identity, 'identityType', identities) }),
     ...(queue_settings === undefined ? {} : { queueSettings: camelCased(queue_settings) }),
   };
-  return (await send('PUT', `${scope}/jobs/${file.name ?? randomUUID()}`, { properties })) as ArmJob;
 }
 
 export async function getArmJob({ send }: Resources, scope: string, name: string): Promise<ArmJob> {
@@ -98,40 +107,32 @@ export function armJobShown({ id, name, properties, systemData }: ArmJob) {
   };
 }
 
-async function environmentId({ send }: Resources, scope: string, text: string): Promise<string> {
-  const name = text.replace(/^azureml:(?!\/\/)/, '');
-  if (name.includes('/')) return name;
-  const [, labelled] = /^([^@:]+)@latest$/.exec(name) ?? [];
-  if (labelled !== undefined) {
-    const container = (await send('GET', `${scope}/environments/${encodeURIComponent(labelled)}`)) as ArmJob;
-    return `${scope}/environments/${labelled}/versions/${String(container.properties['latestVersion'])}`;
-  }
-  const [, known, version] = /^([^@:]+):([^@:]+)$/.exec(name) ?? [];
-  if (known === undefined || version === undefined) {
-    throw wrong('environment', `${JSON.stringify(text)} must be azureml:name:version or azureml:name@latest`);
-  }
-  return `${scope}/environments/${known}/versions/${version}`;
-}
-
-function codeId(scope: string, code: string): string {
-  const [, name, version] = /^azureml:([^/:@]+):([^/:@]+)$/.exec(code) ?? [];
-  if (name !== undefined && version !== undefined) return `${scope}/codes/${name}/versions/${version}`;
-  if (/^(azureml:)?\/subscriptions\//.test(code) || code.startsWith('azureml://'))
-    return code.replace(/^azureml:\//, '/');
-  throw wrong('code', `${JSON.stringify(code)} is not uploaded; register it with az ml, and give azureml:name:version`);
-}
-
 function computeId(scope: string, compute: string): string {
   const name = compute.replace(/^azureml:/, '');
   return name.includes('/') ? name : `${scope}/computes/${name}`;
 }
 
-function inputBody(name: string, input: JobInput) {
-  if (typeof input === 'string') return { jobInputType: 'literal', value: input };
-  if (!/^(azureml|https?|wasbs?|abfss?|adl):/.test(input.path)) {
-    throw wrong(`inputs.${name}.path`, 'files of this machine are not uploaded; give an address of data');
-  }
-  return { jobInputType: input.type, uri: input.path, ...modeBody(`inputs.${name}.mode`, input.mode) };
+async function readInputs(workspace: JobWorkspace, file: JobFile): Promise<Bringing<Record<string, object>>> {
+  const bringing: (readonly [string, Bringing<object>])[] = [];
+  for (const [name, input] of Object.entries(file.inputs))
+    bringing.push([name, await inputBody(workspace, file, name, input)]);
+  return async () => {
+    const bodies: Record<string, object> = {};
+    for (const [name, bring] of bringing) bodies[name] = await bring();
+    return bodies;
+  };
+}
+
+async function inputBody(
+  workspace: JobWorkspace,
+  file: JobFile,
+  name: string,
+  input: JobInput,
+): Promise<Bringing<object>> {
+  if (typeof input === 'string') return async () => ({ jobInputType: 'literal', value: input });
+  const mode = modeBody(`inputs.${name}.mode`, input.mode);
+  const bring = await readInput(workspace, file, name, input);
+  return async () => ({ jobInputType: input.type, uri: await bring(), ...mode });
 }
 
 function outputsBody(outputs: Readonly<Record<string, unknown>>) {

@@ -34,7 +34,12 @@ export async function createJob(server: Server, options: CreateOptions, surround
     throw wrong('compute', 'local makes a run of a server of Lazuli, and the address is of Azure; give its --url');
   }
   const experimentName = file.experimentName ?? basename(surroundings.workingDir);
-  const job = await putArmJob(azure, azure.scope, file, experimentName);
+  const { uploadToContainer } = await import('@lazuli/client');
+  const job = await putArmJob(file, experimentName, {
+    ...azure,
+    upload: (address, files) => uploadToContainer(address, files, { environment: surroundings.env }),
+    remark: surroundings.output.remark,
+  });
   if (options.stream !== true) return armJobShown(job);
   const { info } = await followJob(server, job.name, surroundings.output.remark);
   const shown = armJobShown(await getArmJob(azure, azure.scope, job.name));
@@ -45,7 +50,8 @@ async function createLocal(file: JobFile, options: CreateOptions, surroundings: 
   const [further] = Object.keys(file.further);
   if (further !== undefined) throw wrong(further, 'it is not supported with compute: local');
   if (file.environment !== undefined) {
-    surroundings.output.remark(`lazuli: with compute: local the environment ${file.environment} is not used.`);
+    const named = typeof file.environment === 'string' ? ` ${file.environment}` : '';
+    surroundings.output.remark(`lazuli: with compute: local the environment${named} is not used.`);
   }
   const cwd = resolve(file.folder, file.code ?? '.');
   if (!existsSync(cwd)) throw wrong('code', `there is no ${cwd}`);

@@ -22,9 +22,20 @@ export interface JobFile {
   readonly inputs: Readonly<Record<string, JobInput>>;
   /** Without it, Azure ML finds a machine itself. */
   readonly compute?: string;
-  readonly environment?: string;
+  readonly environment?: string | JobEnvironment;
   /** Fields that only Azure ML heeds, as they stand in the file. */
   readonly further: Readonly<Record<string, Record<string, unknown>>>;
+}
+
+/** One that is described in the file, and has no name. */
+export interface JobEnvironment {
+  readonly image?: string;
+  /** A path, or what such a file says. */
+  readonly condaFile?: string | Fields;
+  readonly build?: { readonly path: string; readonly dockerfilePath?: string };
+  readonly description?: string;
+  readonly osType?: string;
+  readonly tags: Readonly<Record<string, string>>;
 }
 
 export type JobInput = string | { readonly type: string; readonly path: string; readonly mode?: string };
@@ -40,13 +51,10 @@ export function readJobFile(path: string, changes: readonly string[], { workingD
   if (type !== undefined && type !== 'command')
     throw wrong('type', `${JSON.stringify(type)} is not supported; command is`);
   if (typeof command !== 'string' || command.trim() === '') throw wrong('command', 'it must say what is run');
-  if (environment !== undefined && typeof environment !== 'string') {
-    throw wrong('environment', 'only the name of one that is registered is supported: azureml:name:version');
-  }
   const texts = { name: '', code: '', experiment_name: '', display_name: '', description: '', compute: '' };
   for (const field of Object.keys(rest)) {
     if (!(field in texts) && !(furtherFields as readonly string[]).includes(field)) {
-      throw wrong(field, 'this field is not known, or not supported');
+      throw wrong(field, notKnown);
     }
   }
   const text = (field: keyof typeof texts): string | undefined => {
@@ -71,7 +79,7 @@ export function readJobFile(path: string, changes: readonly string[], { workingD
     ...(displayName === undefined ? {} : { displayName }),
     ...(description === undefined ? {} : { description }),
     ...(compute === undefined ? {} : { compute }),
-    ...(environment === undefined ? {} : { environment }),
+    ...(environment === undefined ? {} : { environment: environmentOf(environment) }),
     tags: scalars('tags', tags),
     environmentVariables: scalars('environment_variables', environment_variables),
     inputs: Object.fromEntries(
@@ -149,11 +157,59 @@ function scalar(field: string, value: unknown): string {
   throw wrong(field, 'it must be a text, a number, true or false');
 }
 
+function environmentOf(value: unknown): string | JobEnvironment {
+  if (typeof value === 'string') return value;
+  if (!isObject(value)) throw wrong('environment', 'it must be azureml:name:version, or have an image or a build');
+  const { image, conda_file, build, description, os_type, tags, ...others } = value;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw wrong(`environment.${unknown}`, notKnownOf(unknown));
+  if ((image === undefined) === (build === undefined))
+    throw wrong('environment', 'it needs an image or a build, and not both');
+  if (conda_file !== undefined && image === undefined) throw wrong('environment.conda_file', 'it needs an image');
+  const { path, dockerfile_path, ...rest } = objectOf('environment.build', build);
+  const [unknownOfBuild] = Object.keys(rest);
+  if (unknownOfBuild !== undefined) throw wrong(`environment.build.${unknownOfBuild}`, notKnown);
+  return {
+    ...(image === undefined ? {} : { image: scalar('environment.image', image) }),
+    ...(conda_file === undefined
+      ? {}
+      : { condaFile: isObject(conda_file) ? conda_file : scalar('environment.conda_file', conda_file) }),
+    ...(build === undefined
+      ? {}
+      : {
+          build: {
+            path: scalar('environment.build.path', path),
+            ...(dockerfile_path === undefined
+              ? {}
+              : { dockerfilePath: scalar('environment.build.dockerfile_path', dockerfile_path) }),
+          },
+        }),
+    ...(description === undefined ? {} : { description: scalar('environment.description', description) }),
+    ...(os_type === undefined ? {} : { osType: osTypeOf(os_type) }),
+    tags: scalars('environment.tags', tags),
+  };
+}
+
+const notKnown = 'this field is not known, or not supported';
+
+function notKnownOf(field: string): string {
+  if (field === 'channels' || field === 'dependencies') return 'it belongs into conda_file';
+  return field === 'name' || field === 'version'
+    ? 'what is described in a job has none; name one as azureml:name:version'
+    : notKnown;
+}
+
+function osTypeOf(value: unknown): string {
+  const found = ['Linux', 'Windows'].find((type) => type.toLowerCase() === String(value).toLowerCase());
+  if (found === undefined) throw wrong('environment.os_type', `${JSON.stringify(value)} must be linux or windows`);
+  return found;
+}
+
 function inputOf(field: string, value: unknown): JobInput {
   if (!isObject(value)) return scalar(field, value);
   const { type = 'uri_folder', path, mode, ...others } = value;
   const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw wrong(`${field}.${unknown}`, 'this field is not known, or not supported');
+  if (unknown !== undefined) throw wrong(`${field}.${unknown}`, notKnown);
   if (path === undefined) throw wrong(field, 'it needs a path');
   return {
     type: scalar(`${field}.type`, type),
