@@ -1,6 +1,6 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { run } from './run-command.ts';
 import { sharedServer } from './shared-server.ts';
 
@@ -28,6 +28,10 @@ async function aRun(): Promise<string> {
 }
 
 describe('lazuli artifacts', () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
   test('uploads a file and a folder, lists them, and brings them back', async () => {
     const id = await aRun();
     write('report.txt', 'all went well');
@@ -45,8 +49,19 @@ describe('lazuli artifacts', () => {
     const came = await json('artifacts', 'download', '-r', id, '-a', 'figures', '-d', 'back');
     expect(came).toEqual(['by class/a.svg', 'loss.svg'].map((name) => join(server.folder, 'back', name)));
     expect(readFileSync(join(server.folder, 'back/by class/a.svg'), 'utf8')).toBe('<svg>a</svg>');
-    const [single] = (await json('artifacts', 'download', '-u', `runs:/${id}/report.txt`)) as string[];
-    expect(readFileSync(single ?? '', 'utf8')).toBe('all went well');
+  });
+
+  test('brings files back in a new temporary folder, of which nothing is left where there are none', async () => {
+    const id = await aRun();
+    write('report.txt', 'all went well');
+    await json('artifacts', 'log-artifact', '-l', 'report.txt', '-r', id);
+    mkdirSync(join(server.folder, 'temporary'));
+    vi.stubEnv('TMPDIR', join(server.folder, 'temporary'));
+    const [single = ''] = (await json('artifacts', 'download', '-u', `runs:/${id}/report.txt`)) as string[];
+    expect(readFileSync(single, 'utf8')).toBe('all went well');
+    expect((await lazuli('artifacts', 'download', '-r', id, '-a', 'absent')).status).not.toBe(0);
+    expect((await lazuli('artifacts', 'download', '-r', 'absent')).status).not.toBe(0);
+    expect(readdirSync(join(server.folder, 'temporary'))).toEqual([basename(dirname(single))]);
   });
 
   test.each([

@@ -2,9 +2,6 @@
  * A typed client for MLflow tracking servers, for Node, Deno and Bun: every endpoint, and the functions that training
  * loops are written with.
  */
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { env } from 'node:process';
 import type { ArtifactStore, TransferOptions, Upload } from './artifacts/artifact-store.ts';
 import { putInContainer } from './artifacts/blob-container.ts';
@@ -87,9 +84,7 @@ export function loadModel(uri: string, options: LoadOptions = {}): Promise<Loade
  * ```
  */
 export async function downloadArtifacts(uri: string, into?: string, options?: TransferOptions): Promise<string[]> {
-  const location = await locationOf(uri, tracking.connections);
-  const folder = into ?? (await mkdtemp(join(tmpdir(), 'lazuli-artifacts-')));
-  return download(location, folder, options, platform.watchTransfer);
+  return download(await locationOf(uri, tracking.connections), into, options, platform.watchTransfer);
 }
 
 /**
@@ -132,7 +127,7 @@ export function environmentFetch(environment: Environment = env): typeof fetch {
 /** A server that a tool talks to, beside the one that `setTrackingUri` names. */
 export interface Server extends Connection {
   /** As `downloadArtifacts`, from this server. */
-  readonly download: (uri: string, into: string, options?: TransferOptions) => Promise<string[]>;
+  readonly download: (uri: string, into?: string, options?: TransferOptions) => Promise<string[]>;
   /** The store and the folder in it that a URI names, as for `download`. */
   readonly locate: (uri: string) => Promise<{ readonly store: ArtifactStore; readonly folder: string }>;
 }

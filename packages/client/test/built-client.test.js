@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { createClient, downloadArtifacts, logParam, MlflowError, setTrackingUri, startRun } from '../dist/index.js';
 import { freePort, startServer } from './serving.js';
@@ -167,5 +167,6 @@ test('a run logs itself', async () => {
   const { run } = await client.runs.getRun({ run_id: runId });
   assert.equal(run.info.status, 'FINISHED');
   const files = await downloadArtifacts(`runs:/${runId}`);
+  await rm(dirname(files[0]), { recursive: true });
   assert.deepEqual(files.map((file) => basename(file)).sort(), ['a.yaml', 'note.txt']);
 });

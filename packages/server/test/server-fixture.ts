@@ -58,10 +58,14 @@ export async function startServer(
   flags: Record<string, string> = {},
   environment: Readonly<Record<string, string>> = {},
 ): Promise<TestServer> {
+  await using undo = new AsyncDisposableStack();
   const dataDir = flags['data-dir'] ?? (await mkdtemp(join(tmpdir(), 'lazuli-test-')));
+  if (flags['data-dir'] === undefined) undo.defer(() => rm(dataDir, { recursive: true, force: true }));
   const settings = await settingsFor(dataDir, flags);
   const server = await createServer(settings, { logger: pino({ level: 'silent' }), environment });
+  undo.defer(() => server.close());
   await server.app.ready();
+  const started = undo.move();
   const fetch = injectingFetch(server);
   const clientFor = (options: { token?: string; workspace?: string }): Client =>
     createClient({ url: 'http://127.0.0.1', fetch, retries: { maxRetries: 0 }, ...options });
@@ -91,10 +95,7 @@ export async function startServer(
         },
       };
     },
-    async [Symbol.asyncDispose]() {
-      await server.close();
-      if (flags['data-dir'] === undefined) await rm(dataDir, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
   };
 }
 

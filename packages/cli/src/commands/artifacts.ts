@@ -1,6 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Server } from '@lazuli/client';
 import type { Command } from 'commander';
 import { entryColumns, entryShown, fileIn, filesIn, uploadFiles } from '../artifact-files.ts';
@@ -52,7 +50,7 @@ export function describeArtifacts(command: Command, surroundings: Surroundings):
       if ((runId === undefined) === (artifactUri === undefined)) {
         throw new CommandError(2, 'Give one of --run-id and --artifact-uri.');
       }
-      const into = dstPath === undefined ? await mkdtemp(join(tmpdir(), 'lazuli-artifacts-')) : local(dstPath);
+      const into = dstPath === undefined ? undefined : local(dstPath);
       return server.download(artifactUri ?? `runs:/${runId}/${artifactPath}`, into);
     },
   });

@@ -4,7 +4,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { MlflowError } from '@lazuli/contract';
 import type { ArtifactStore, TransferProgress } from '../artifacts/artifact-store.ts';
 import { proxiedStore } from '../artifacts/proxied-store.ts';
@@ -18,6 +18,7 @@ beforeEach(async () => {
   undo.push(() => rm(folder, { recursive: true, force: true }));
 });
 afterEach(async () => {
+  vi.unstubAllEnvs();
   for (const one of undo.splice(0)) await one();
 });
 
@@ -72,6 +73,7 @@ async function served({ asked, ...given }: Partial<Served> & { readonly asked?: 
     ranges,
     cut: () => server.closeAllConnections(),
     fetchFile: (options = {}) => download({ store, folder: 'a.bin' }, folder, options),
+    fetchAnywhere: () => download({ store, folder: 'a.bin' }, undefined),
   };
 }
 
@@ -209,6 +211,18 @@ test('a file that is not there leaves nothing', async () => {
   const file = await served({ content: Buffer.alloc(0) });
   await expect(file.fetchFile()).rejects.toMatchObject({ status: 416 });
   expect(await readdir(folder)).toEqual([]);
+});
+
+test('a new temporary folder takes what comes, and goes where nothing does', async () => {
+  vi.stubEnv('TMPDIR', folder);
+  const file = await served();
+  const [to = ''] = await file.fetchAnywhere();
+  expect(to).toMatch(join(folder, 'lazuli-artifacts-'));
+  expect((await readFile(to)).equals(content)).toBe(true);
+  const left = await readdir(folder);
+  const damaged = await served({ headers: { 'content-md5': hash('md5', Buffer.from('something else')) } });
+  await expect(damaged.fetchAnywhere()).rejects.toThrow('came damaged');
+  expect(await readdir(folder)).toEqual(left);
 });
 
 test('a download that is to be verified asks for the digest, and is refused where there is none', async () => {

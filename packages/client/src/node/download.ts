@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -25,12 +26,29 @@ import type { Location } from '../models/model-location.ts';
 /** Tries of one file that bring no byte before its download is given up. */
 const fruitlessTries = 5;
 
-/** Downloads a file, or a folder with all below it; gives the files. */
+/** Downloads a file, or a folder with all below it, into a folder or a new temporary one; gives the files. */
 export async function download(
-  { store, folder: path }: Location,
-  into: string,
+  location: Location,
+  into: string | undefined,
   options: TransferOptions = {},
   watchTransfer?: WatchTransfer,
+): Promise<string[]> {
+  if (into !== undefined) return downloadInto(into, location, options, watchTransfer);
+  const folder = await mkdtemp(join(tmpdir(), 'lazuli-artifacts-'));
+  try {
+    return await downloadInto(folder, location, options, watchTransfer);
+  } catch (error) {
+    // Nobody knows its name to go on in it.
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function downloadInto(
+  into: string,
+  { store, folder: path }: Location,
+  options: TransferOptions,
+  watchTransfer: WatchTransfer | undefined,
 ): Promise<string[]> {
   const signal = options.signal === undefined ? {} : { signal: options.signal };
   const entries: ArtifactEntry[] = [];

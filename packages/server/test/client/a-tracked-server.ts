@@ -5,11 +5,14 @@ import { startServer } from '../server-fixture.ts';
 export interface TrackedServer extends AsyncDisposable {
   readonly url: string;
   readonly client: Client;
+  /** Goes with the server. */
+  readonly folder: string;
 }
 
 export async function trackedServer(flags: Record<string, string> = {}): Promise<TrackedServer> {
   const started = await startServer(flags);
   const url = await started.server.app.listen({ host: '127.0.0.1', port: 0 });
   setTrackingUri(url, { retries: { maxRetries: 2, backoffFactor: 0, backoffJitter: 0.01 } });
-  return { url, client: started.client, [Symbol.asyncDispose]: () => started[Symbol.asyncDispose]() };
+  const { client, dataDir: folder } = started;
+  return { url, client, folder, [Symbol.asyncDispose]: () => started[Symbol.asyncDispose]() };
 }

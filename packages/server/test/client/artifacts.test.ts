@@ -3,14 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inflateSync } from 'node:zlib';
 import { downloadArtifacts, setTrackingUri, startRun, type ActiveRun, type TransferProgress } from '@lazuli/client';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { trackedServer } from './a-tracked-server.ts';
 
 let folder = '';
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lazuli-client-files-'));
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true, force: true });
+});
 
 const text = async (run: ActiveRun, path: string): Promise<string> =>
   new Response((await run.openArtifact(path)).body as ReadableStream<Uint8Array<ArrayBuffer>>).text();
@@ -44,7 +47,10 @@ test('files and folders are uploaded, listed and downloaded as they were', async
   expect(await readFile(join(to, 'a b', 'ü%#?.txt'), 'utf8')).toBe('odd');
   const [one] = await downloadArtifacts(`runs:/${run.runId}/notes/blob.txt`, to);
   expect(await readFile(one ?? '', 'utf8')).toBe('from memory');
-  expect(await downloadArtifacts(`runs:/${run.runId}`)).toHaveLength(6);
+  vi.stubEnv('TMPDIR', folder);
+  const all = await downloadArtifacts(`runs:/${run.runId}`);
+  expect(all).toHaveLength(6);
+  expect(all[0]).toContain(join(folder, 'lazuli-artifacts-'));
 });
 
 test('text, values, tables, images and figures become files', async () => {

@@ -10,6 +10,7 @@ import {
   type OnnxTensor,
 } from '@lazuli/client';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { trackedServer } from './a-tracked-server.ts';
@@ -79,7 +80,7 @@ test('an ONNX model is logged with the files that MLflow reads, registered, and 
   const { run } = await server.client.runs.getRun({ run_id: runId });
   expect(run.outputs?.model_outputs).toEqual([{ model_id: logged.modelId, step: 5 }]);
 
-  const files = await downloadArtifacts(logged.source);
+  const files = await downloadArtifacts(logged.source, join(server.folder, 'down'));
   const written = parse(await readFile(files.find((file) => file.endsWith('MLmodel')) ?? '', 'utf8')) as unknown;
   expect(written).toMatchObject({
     flavors: { onnx: { data: 'model.onnx' }, python_function: { loader_module: 'mlflow.onnx', data: 'model.onnx' } },
@@ -127,12 +128,12 @@ test('the same name gets the next version, from a run’s model and from the mod
 });
 
 test('the files of any model are kept, with what they say of themselves', async () => {
-  await using _server = await trackedServer();
+  await using server = await trackedServer();
   const own = 'flavors:\n  sklearn:\n    pickled_model: model.pkl\nmodel_id: m-elsewhere\nmodel_uuid: abc\n';
   const logged = await startRun(() =>
     logModel({ name: 'saved', files: { MLmodel: own, 'model.pkl': Uint8Array.of(1, 2) } }),
   );
-  const files = await downloadArtifacts(logged.source);
+  const files = await downloadArtifacts(logged.source, join(server.folder, 'down'));
   const written = parse(await readFile(files.find((file) => file.endsWith('MLmodel')) ?? '', 'utf8')) as unknown;
   expect(written).toMatchObject({
     flavors: { sklearn: { pickled_model: 'model.pkl' } },

@@ -1,10 +1,10 @@
 import { createServer } from 'node:http';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@lazuli/client';
 import { connectDatabricks } from '@lazuli/client/databricks';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { machine, personalToken, startDatabricks, type DatabricksWorkspace } from './databricks-fixture.ts';
 
 function inWorkspace(name: string, body: (workspace: DatabricksWorkspace) => Promise<void>): void {
@@ -14,9 +14,10 @@ function inWorkspace(name: string, body: (workspace: DatabricksWorkspace) => Pro
   });
 }
 
-/** A home folder with this configuration. */
+/** A home folder with this configuration, for one test. */
 function homeWith(config: string): { HOME: string } {
   const HOME = mkdtempSync(join(tmpdir(), 'lazuli-databricks-'));
+  onTestFinished(() => rmSync(HOME, { recursive: true }));
   writeFileSync(join(HOME, '.databrickscfg'), config);
   return { HOME };
 }
