@@ -25,6 +25,10 @@ describe('lazuli env', () => {
     );
     expect(variables['IDENTITY_ENDPOINT']).toBe(`${server.url}/msi/token`);
     expect(variables['IDENTITY_HEADER']).toMatch(/^lzm_/);
+    const authority = variables['AZURE_AUTHORITY_HOST'] ?? '';
+    expect(authority).toMatch(/^https:/);
+    const discovery = `${authority}/adfs/.well-known/openid-configuration`;
+    expect(await statusOf(discovery, variables['NODE_EXTRA_CA_CERTS'] ?? '')).toBe(200);
     expect(await statusOf(variables['ARM_CLOUD_METADATA_URL'] ?? '', variables['NODE_EXTRA_CA_CERTS'] ?? '')).toBe(200);
     expect(await statusOf(variables['ARM_CLOUD_METADATA_URL'] ?? '', variables['REQUESTS_CA_BUNDLE'] ?? '')).toBe(200);
 
@@ -67,6 +71,20 @@ describe('lazuli env', () => {
     const asked = ['env', '--url', server.url, '--shell', 'powershell'];
     const { stdout } = await run(asked, { cwd: folder.path, env: { HOME: join(folder.path, odd) } });
     expect(stdout).toContain(`$env:REQUESTS_CA_BUNDLE = '${folder.path}/${odd.replaceAll(/['‘’‚‛]/g, '$&$&')}/.cache/`);
+  });
+
+  test('names no authority to sign in at without https, and where issuers elsewhere sign people in', async () => {
+    for (const flags of [['--no-tls'], ['--oidc-issuer', 'https://sso.example.org/realms/lab']]) {
+      using folder = aFolder();
+      await using server = await serving(flags, { cwd: folder.path });
+      const { status, stdout } = await run(['env', '--url', server.url], {
+        cwd: folder.path,
+        env: { HOME: folder.path },
+      });
+      expect(status).toBe(0);
+      expect(stdout).toContain('ARM_CLOUD_METADATA_URL');
+      expect(stdout).not.toContain('AZURE_AUTHORITY_HOST');
+    }
   });
 
   test('says in one sentence that no server answers', async () => {

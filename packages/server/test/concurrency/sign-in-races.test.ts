@@ -11,7 +11,7 @@ import {
   type AuthorityServer,
 } from '../identity/authority-fixture.ts';
 import type { TestResponse } from '../server-fixture.ts';
-import { race, repeat, type Outcome } from './races.ts';
+import { race, raceLimitMs, repeat, type Outcome } from './races.ts';
 import { onTwoSides } from './two-sides.ts';
 
 /** Each round signs a user in, and passwords are dear to hash. */
@@ -41,7 +41,7 @@ onTwoSides(
       expect(await stillGood(first, [token, ...given(refreshed)])).toEqual([]);
     }, few);
   },
-  { flags },
+  { flags, timeoutMs: 2 * raceLimitMs },
 );
 
 onTwoSides(
@@ -67,7 +67,7 @@ onTwoSides(
       password = next;
     }, few);
   },
-  { flags },
+  { flags, timeoutMs: 2 * raceLimitMs },
 );
 
 interface SignIn {
