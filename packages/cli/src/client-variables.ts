@@ -39,6 +39,7 @@ export async function readClientVariables(
         MLFLOW_TRACKING_URI: found.tracking_uri,
         AZUREML_CURRENT_CLOUD: found.cloud,
         ARM_CLOUD_METADATA_URL: found.cloud_metadata_url,
+        ...(found.authority_host === undefined ? {} : { AZURE_AUTHORITY_HOST: found.authority_host }),
         ...(secret === undefined ? {} : { IDENTITY_ENDPOINT: found.identity_endpoint, IDENTITY_HEADER: secret }),
         ...(trust === undefined
           ? {}

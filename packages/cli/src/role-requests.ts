@@ -36,6 +36,9 @@ export interface NewAssignment {
 export const definitions = '/providers/Microsoft.Authorization/roleDefinitions';
 
 export function assignmentsOn(scope: string): string {
+  if (!scope.startsWith('/')) {
+    throw new CommandError(2, `${JSON.stringify(scope)} is no scope: it must be / or begin with /subscriptions/`);
+  }
   return `${scope.replace(/\/+$/, '')}/providers/Microsoft.Authorization/roleAssignments`;
 }
 

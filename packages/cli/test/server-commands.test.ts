@@ -119,6 +119,44 @@ describe('lazuli model', () => {
       stderr: expect.stringContaining('churn') as string,
     });
   });
+
+  test('tells what an alias named at a time, and who changed what', async () => {
+    for (const path of ['s3://bucket/a', 's3://bucket/b']) {
+      await lazuli(['model', 'create', '-n', 'past', '--path', path]);
+    }
+    await lazuli(['model', 'set-alias', '-n', 'past', '-a', 'champion', '-v', '1']);
+    const ask = ['model', 'assignments', '-n', 'past'];
+    const champion = [...ask, '--alias', 'champion'];
+    const [first] = (await json(champion)) as { since: string }[];
+    const since = first?.since ?? '';
+    const named = { version: '1', since, by: 'anonymous', deleted: false, path: 's3://bucket/a', job_name: null };
+    expect(first).toEqual(named);
+    await lazuli(['model', 'set-alias', '-n', 'past', '-a', 'champion', '-v', '2']);
+    await lazuli(['model', 'delete', '-n', 'past', '-v', '1']);
+    const gone = { ...named, deleted: true, path: null };
+    expect(await json([...champion, '--at', since])).toEqual([gone]);
+    expect(await json([...champion, '--at', String(Date.parse(since))])).toEqual([gone]);
+    expect(await json([...champion, '--at', since.slice(0, 10)])).toEqual([]);
+    expect(await json([...champion, '--query', '[].version'])).toEqual(['2']);
+    expect(await json([...ask, '--stage', 'none', '--at', since, '--query', '[].version'])).toEqual(['1', '2']);
+    expect((await lazuli([...champion, '-o', 'table'])).stdout).toMatch(
+      /^Version +Since +By +Path\n-.*\n2 +\S+Z +anonymous +s3:\/\/bucket\/b\n$/,
+    );
+    expect(await lazuli([...champion, '--at', '2026'])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("'2026' for parameter 'at'") as string,
+    });
+    expect(await lazuli([...champion, '--stage', 'None'])).toMatchObject({ status: 2 });
+
+    const changes = ['model', 'changes', '-n', 'past'];
+    expect(await json([...changes, '--kind', 'ALIAS', '--query', '[].[old_value, new_value]'])).toEqual([
+      ['1', '2'],
+      [null, '1'],
+    ]);
+    expect(await json([...changes, '-r', '2', '--query', '[].kind'])).toEqual(['VERSION_DELETED', 'ALIAS']);
+    expect((await lazuli([...changes, '-v', '2', '-o', 'table'])).stdout).toContain('VERSION_CREATED');
+    expect(await lazuli([...changes, '--kind', 'alias'])).toMatchObject({ status: 2 });
+  });
 });
 
 describe('lazuli doctor', () => {

@@ -17,6 +17,9 @@ export const clientEnvironment = {
       workspace_name: Text(),
       cloud: Text(),
       cloud_metadata_url: Text(),
+      authority_host: Type.Optional(
+        Text({ description: 'where clients sign in; absent without https, and where issuers elsewhere sign them in' }),
+      ),
       identity_endpoint: Text(),
       ca_certificate: Type.Optional(Text()),
     }),

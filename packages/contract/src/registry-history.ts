@@ -71,6 +71,7 @@ export const registryHistory = {
       alias: Type.Optional(Text()),
       stage: Type.Optional(Text()),
       timestamp: Type.Optional(Int64()),
+      at: Type.Optional(Text({ description: 'the time as ISO 8601 writes it; UTC where it names no zone' })),
     }),
     output: Type.Object({ assignments: Type.Optional(List(RegistryAssignment)) }),
   }),

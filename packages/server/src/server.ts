@@ -181,6 +181,7 @@ export async function createServer(settings: Settings, options: ServerOptions = 
           engine,
           origin,
           plainUrl: () => clientUrl(settings, portOf(app)),
+          isOnlyAuthority: settings.oidcIssuers.length === 0,
           authority: () => secure?.authority,
         }),
         apiTokens: tokenHandlers({ engine, now, authenticator }),

@@ -8,7 +8,8 @@ const shells = {
   bash: posix,
   zsh: posix,
   fish: (name: string, value: string) => `set -gx ${name} '${value.replaceAll(/[\\']/g, '\\$&')}'`,
-  powershell: (name: string, value: string) => `$env:${name} = '${value.replaceAll("'", "''")}'`,
+  // *PowerShell takes typographic quotes for the plain one; whichever it is, two stand for one.*
+  powershell: (name: string, value: string) => `$env:${name} = '${value.replaceAll(/['\u2018-\u201b]/g, '$&$&')}'`,
 } as const;
 
 type Shell = keyof typeof shells;

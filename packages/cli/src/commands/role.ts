@@ -15,7 +15,7 @@ import { describeCommand, type Description } from '../command-help.ts';
 import { printer, withOutputOptions, type OutputOptions } from '../server-command.ts';
 import { takePlace, withPlace, type PlaceOptions } from '../server-place.ts';
 import type { Surroundings } from '../surroundings.ts';
-import { findPrincipal } from './ad/directory-command.ts';
+import { findPrincipal, namesInDirectory } from './ad/directory-command.ts';
 
 /** `lazuli role`: what roles allow, and who holds which on what, by the same requests as Azure's clients send. */
 interface DefinitionOptions extends PlaceOptions {
@@ -135,7 +135,7 @@ export function describeRole(command: Command, surroundings: Surroundings): void
         assignments: await listAll<Assignment>(resources, assignmentsOn(scope) + filterOf(principal?.object_id)),
         roles: await listAll<Definition>(resources, definitions),
       }));
-      print(assignmentsShown(assignments, roles));
+      print(assignmentsShown(assignments, roles, await namesInDirectory(place, surroundings)));
     });
   subcommand(assignment, {
     usage: 'delete <id>',
@@ -165,16 +165,21 @@ async function assignmentNamed(resources: Resources, name: string): Promise<Assi
 const assignmentColumns = {
   Id: 'name',
   Role: 'roleDefinitionName',
-  Principal: 'principalId',
+  Principal: 'principalName || principalId',
   Type: 'principalType',
   Scope: 'scope',
 };
 
 /** *The fields of `az role assignment list`.* */
-function assignmentsShown(assignments: readonly Assignment[], roles: readonly Definition[]) {
+function assignmentsShown(
+  assignments: readonly Assignment[],
+  roles: readonly Definition[],
+  principals: ReadonlyMap<string, string>,
+) {
   const names = new Map(roles.map(({ name, properties }) => [name, properties.roleName]));
   return assignments.map(({ id, name, properties }) => {
     const role = properties.roleDefinitionId.split('/').at(-1) ?? '';
-    return { id, name, roleDefinitionName: names.get(role) ?? role, ...properties };
+    const principalName = principals.get(properties.principalId) ?? null;
+    return { id, name, roleDefinitionName: names.get(role) ?? role, principalName, ...properties };
   });
 }

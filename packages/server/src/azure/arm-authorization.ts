@@ -12,10 +12,11 @@ import {
   type CustomRole,
 } from '../access/role-store.ts';
 import { builtInRoles, type RoleDefinition } from '../access/roles.ts';
-import { covers, isScope, scopeKey } from '../access/scope.ts';
+import { covers, isScope, placeOfScope, scopeKey, workspaceScope } from '../access/scope.ts';
 import { countChange } from '../database/change-watch.ts';
-import type { Engine, Transaction } from '../database/engine.ts';
-import { ArmError, invalidContent } from './arm-error.ts';
+import type { Db, Engine, Transaction } from '../database/engine.ts';
+import { findWorkspaceAt } from '../workspaces/workspace-store.ts';
+import { ArmError, invalidContent, resourceNotFound } from './arm-error.ts';
 import { pageOf } from './arm-page.ts';
 import { fieldsOf, route, textOf, textsOf, type ArmCall, type ArmRoute } from './arm-route.ts';
 import { forbidden } from './arm-service.ts';
@@ -184,6 +185,7 @@ async function putAssignment(parts: ArmAuthorizationParts, call: ArmCall) {
     creation_time: parts.now(),
   };
   const outcome = await changeRoles(parts, async ({ db }) => {
+    await requireWorkspace(db, call.scope);
     const custom = (await listCustomRoles(db)).find((role) => role.id === row.role_id);
     if (custom === undefined && !builtInRoles.some((role) => role.id === row.role_id)) {
       throw new ArmError(400, 'RoleDefinitionDoesNotExist', `The role definition '${roleId}' does not exist.`);
@@ -212,6 +214,13 @@ async function putAssignment(parts: ArmAuthorizationParts, call: ArmCall) {
     );
   });
   return { status: outcome.status, body: assignmentBody(outcome.row) };
+}
+
+/** A role on a workspace that is not there would help nobody, and pass on to whoever makes one of that name. */
+async function requireWorkspace(db: Db, scope: string): Promise<void> {
+  const place = placeOfScope(scope.split('/').slice(0, 9).join('/'));
+  if (place === undefined || (await findWorkspaceAt(db, place)) !== undefined) return;
+  throw resourceNotFound(workspaceScope(place));
 }
 
 async function deleteAssignment(parts: ArmAuthorizationParts, call: ArmCall) {

@@ -452,7 +452,8 @@ export interface AuthorityGrantTable {
   family: string;
   object_id: string | null;
   user_code: string | null;
-  state: 'open' | 'approved' | 'declined' | 'used';
+  /** 'replayed': a code that was brought again after its use. */
+  state: 'open' | 'approved' | 'declined' | 'used' | 'replayed';
   /** JSON, by kind. */
   detail: string;
   expiry_time: number;

@@ -4,6 +4,7 @@ import { findClient, type Client } from './client-authentication.ts';
 import { fieldsOf, type Fields } from './fields.ts';
 import { checkForm, formToken } from './form-token.ts';
 import { hashGrant, insertGrant, removeExpiredGrants } from './grant-store.ts';
+import { keepIdentity, type Identity } from './identities.ts';
 import { newFamily } from './issue-tokens.ts';
 import { OAuthError } from './oauth-error.ts';
 import { formPostPage, refusalPage, signInPage } from './pages.ts';
@@ -110,30 +111,34 @@ async function takeSignIn(
   if (!checkForm(authority, request)) {
     return showPage(authority, request, begun, 'The form was too old or came from elsewhere. Please sign in again.');
   }
-  let objectId: string;
   try {
-    ({ objectId } = await signIn(authority, fields.require('username'), fields.require('password')));
+    const identity = await signIn(authority, fields.require('username'), fields.require('password'));
+    const code = await issueCode(authority, identity, detail);
+    const clientInfo = Buffer.from(JSON.stringify({ uid: identity.objectId, utid: authority.tenant.tenant_id }));
+    return sendBack(path, { code, client_info: clientInfo.toString('base64url'), session_state: newFamily() });
   } catch (error) {
     if (error instanceof OAuthError) return showPage(authority, request, begun, error.message);
     throw error;
   }
+}
+
+async function issueCode({ engine, now }: AuthorityParts, identity: Identity, detail: CodeDetail): Promise<string> {
   const code = randomBytes(32).toString('base64url');
-  const { engine, now } = authority;
-  await engine.transaction(async ({ db }) => {
-    await removeExpiredGrants(db, now());
-    await insertGrant(db, {
+  await engine.transaction(async (tx) => {
+    await keepIdentity(tx, identity);
+    await removeExpiredGrants(tx.db, now());
+    await insertGrant(tx.db, {
       grant_hash: hashGrant('code', code),
       kind: 'code',
       family: newFamily(),
-      object_id: objectId,
+      object_id: identity.objectId,
       user_code: null,
       state: 'open',
       detail: JSON.stringify(detail),
       expiry_time: now() + codeMs,
     });
   });
-  const clientInfo = Buffer.from(JSON.stringify({ uid: objectId, utid: authority.tenant.tenant_id }));
-  return sendBack(path, { code, client_info: clientInfo.toString('base64url'), session_state: newFamily() });
+  return code;
 }
 
 function readReturnPath(client: Client, fields: Fields): ReturnPath {

@@ -10,6 +10,7 @@ import { findClient } from './client-authentication.ts';
 import { fieldsOf } from './fields.ts';
 import { checkForm, formToken } from './form-token.ts';
 import { hashGrant, insertGrant, lockGrantByUserCode, removeExpiredGrants, updateGrant } from './grant-store.ts';
+import { keepIdentity, type Identity } from './identities.ts';
 import { newFamily } from './issue-tokens.ts';
 import { OAuthError } from './oauth-error.ts';
 import { devicePage, messagePage } from './pages.ts';
@@ -75,8 +76,8 @@ export async function deviceAuth(authority: AuthorityParts, request: AuthorityRe
   const decision = fields.get('decision') === 'cancel' ? 'declined' : 'approved';
   try {
     // A refusal needs no less: otherwise anybody could end what others have begun.
-    const { objectId } = await signIn(authority, fields.require('username'), fields.require('password'));
-    await decideDevice(authority, userCode, objectId, decision);
+    const identity = await signIn(authority, fields.require('username'), fields.require('password'));
+    await decideDevice(authority, userCode, identity, decision);
   } catch (error) {
     if (error instanceof OAuthError) return show(error.message);
     throw error;
@@ -89,14 +90,15 @@ export async function deviceAuth(authority: AuthorityParts, request: AuthorityRe
 async function decideDevice(
   { engine, now }: AuthorityParts,
   userCode: string,
-  objectId: string,
+  identity: Identity,
   state: 'approved' | 'declined',
 ): Promise<void> {
   const isDecided = await engine.transaction(async (tx) => {
+    await keepIdentity(tx, identity);
     const grant = await lockGrantByUserCode(tx, userCode);
     if (grant === undefined || grant.state !== 'open' || grant.expiry_time <= now()) return false;
     // The code is free again, and nobody decides twice.
-    await updateGrant(tx.db, grant.grant_hash, { state, object_id: objectId, user_code: null });
+    await updateGrant(tx.db, grant.grant_hash, { state, object_id: identity.objectId, user_code: null });
     return true;
   });
   if (!isDecided) throw new OAuthError('expired_device_code', 'That code does not exist, or is not valid any more.');

@@ -1,5 +1,6 @@
-import type { Engine } from '../database/engine.ts';
-import { findApplication, findObject, findUser, listGroupsOf, type ObjectRow } from './directory-store.ts';
+import type { Engine, Transaction } from '../database/engine.ts';
+import { findApplication, findObject, findUser, listGroupsOf, lockObject, type ObjectRow } from './directory-store.ts';
+import { revoked } from './oauth-error.ts';
 
 /** Somebody who can be signed in: a user or a service principal that is not disabled, with the groups that it is in now. */
 export interface Identity {
@@ -9,6 +10,8 @@ export interface Identity {
   readonly userName: string | undefined;
   readonly appId: string | undefined;
   readonly groups: readonly string[];
+  /** Of which password, if any, what is read here is so. */
+  readonly passwordHash: string | null;
 }
 
 export type Snapshots = Pick<Engine, 'snapshot'>;
@@ -24,8 +27,18 @@ export async function findIdentity(engine: Snapshots, objectId: string): Promise
       userName: row.user_name ?? undefined,
       appId: row.app_id ?? undefined,
       groups: await listGroupsOf(db, objectId),
+      passwordHash: row.password_hash,
     };
   });
+}
+
+/**
+ * Keeps an identity as it was read until the commit. Whoever gives a user a code or a refresh token and whoever takes all of
+ * them back does this first: of the two one comes first, and nothing that was on its way outlives the taking back.
+ */
+export async function keepIdentity(tx: Transaction, { objectId, passwordHash }: Identity): Promise<void> {
+  const row = await lockObject(tx, objectId);
+  if (row === undefined || row.disabled !== 0 || row.password_hash !== passwordHash) throw revoked();
 }
 
 export async function findUserRow(engine: Snapshots, userName: string): Promise<ObjectRow | undefined> {

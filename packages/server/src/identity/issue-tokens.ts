@@ -1,8 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { SignJWT, type JWTPayload } from 'jose';
 import { issuerOf, type AuthorityParts } from './authority.ts';
-import { hashGrant, insertGrant, removeExpiredGrants } from './grant-store.ts';
-import type { Identity } from './identities.ts';
+import { findGrant, hashGrant, insertGrant, removeExpiredGrants } from './grant-store.ts';
+import { keepIdentity, type Identity } from './identities.ts';
+import { revoked } from './oauth-error.ts';
 import type { Asked } from './scopes.ts';
 
 /** *Entra: an access token lives about an hour; a refresh token 90 days from its last use.* */
@@ -44,18 +45,25 @@ export async function issueAccessToken(authority: AuthorityParts, issue: Issue):
   });
 }
 
+export interface Session {
+  readonly family: string;
+  /** The grant that was brought for it, by its hash; none where the user has just shown the password. */
+  readonly broughtGrant?: string;
+  readonly nonce?: string | undefined;
+}
+
 /** What a user's sign-in gives: an access token, and what was asked for beside it. */
 export async function issueForUser(
   authority: AuthorityParts,
   issue: Issue,
-  session: { readonly family: string; readonly nonce?: string | undefined },
+  session: Session,
 ): Promise<Record<string, unknown>> {
   const { identity, clientId, asked } = issue;
   const accessToken = await issueAccessToken(authority, issue);
   return {
     ...tokenAnswer(accessToken),
     scope: `${asked.scope} ${asked.resource.replace(/\/$/, '')}/user_impersonation`.trim(),
-    ...(asked.offline ? { refresh_token: await issueRefreshToken(authority, issue, session.family) } : {}),
+    ...(asked.offline ? { refresh_token: await issueRefreshToken(authority, issue, session) } : {}),
     ...(asked.openid
       ? {
           id_token: await sign(authority, clientId, {
@@ -103,11 +111,20 @@ async function sign(authority: AuthorityParts, audience: string, claims: JWTPayl
  * A refresh token stays good when it was used: *Entra does not revoke it, and processes of one user share a cache of them.*
  * It ends with the user, with the user's password, and when the code that it came of is used again.
  */
-async function issueRefreshToken({ engine, now }: AuthorityParts, issue: Issue, family: string): Promise<string> {
+async function issueRefreshToken(
+  { engine, now }: AuthorityParts,
+  issue: Issue,
+  { family, broughtGrant }: Session,
+): Promise<string> {
   const token = randomBytes(48).toString('base64url');
-  await engine.transaction(async ({ db }) => {
-    await removeExpiredGrants(db, now());
-    await insertGrant(db, {
+  await engine.transaction(async (tx) => {
+    await keepIdentity(tx, issue.identity);
+    if (broughtGrant !== undefined) {
+      const brought = await findGrant(tx.db, broughtGrant);
+      if (brought === undefined || brought.state === 'replayed') throw revoked();
+    }
+    await removeExpiredGrants(tx.db, now());
+    await insertGrant(tx.db, {
       grant_hash: hashGrant('refresh', token),
       kind: 'refresh',
       family,

@@ -54,6 +54,13 @@ export class OAuthError extends Error {
   }
 }
 
+export function revoked(): OAuthError {
+  return new OAuthError(
+    'revoked_refresh',
+    'The provided grant has expired due to it being revoked, a fresh auth token is needed.',
+  );
+}
+
 /** The body of a refusal as Entra writes it. */
 export function oauthErrorBody(
   { number, error, message }: OAuthError,

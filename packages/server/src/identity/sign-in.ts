@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { AuthorityParts } from './authority.ts';
 import { findIdentity, findUserRow, type Identity } from './identities.ts';
-import { OAuthError } from './oauth-error.ts';
+import { OAuthError, revoked } from './oauth-error.ts';
 import { isPassword } from './password.ts';
 import { lockFailures, updateFailures, removeFailures, removeFailuresBefore } from './throttle-store.ts';
 
@@ -25,6 +25,7 @@ export async function signIn(authority: AuthorityParts, userName: string, passwo
   await authority.engine.transaction(({ db }) => removeFailures(db, subject));
   const identity = await findIdentity(authority.engine, row.object_id);
   if (identity === undefined) throw new OAuthError('disabled_user', 'The user account is disabled.');
+  if (identity.passwordHash !== row.password_hash) throw revoked();
   return identity;
 }
 

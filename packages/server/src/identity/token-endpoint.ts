@@ -11,6 +11,7 @@ import type { CodeDetail } from './authorize.ts';
 import type { DeviceDetail } from './device-code.ts';
 import { fieldsOf, type Fields } from './fields.ts';
 import { findGrant, hashGrant, lockGrant, removeFamily, updateGrant, type GrantRow } from './grant-store.ts';
+import { lockObject } from './directory-store.ts';
 import { findIdentity, type Identity } from './identities.ts';
 import {
   accessTokenSeconds,
@@ -20,7 +21,7 @@ import {
   tokenAnswer,
   type RefreshDetail,
 } from './issue-tokens.ts';
-import { OAuthError, type Refusal } from './oauth-error.ts';
+import { OAuthError, revoked, type Refusal } from './oauth-error.ts';
 import { readAsked, type Asked } from './scopes.ts';
 import { signIn } from './sign-in.ts';
 
@@ -95,10 +96,14 @@ async function byCode(authority: AuthorityParts, fields: Fields, { client, proof
   const verifier = fields.get('code_verifier');
   const redirectUri = fields.require('redirect_uri');
   const outcome = await engine.transaction(async (tx): Promise<GrantRow | Refusal> => {
+    // The user before the grant, as all do who take back what a user was granted.
+    const objectId = (await findGrant(tx.db, grantHash))?.object_id;
+    if (typeof objectId === 'string') await lockObject(tx, objectId);
     const grant = await lockGrant(tx, grantHash);
     if (grant === undefined) return 'expired_code';
-    if (grant.state === 'used') {
-      // Somebody has the code who should not, and nobody knows which of the two: both lose what they got.
+    if (grant.state !== 'open') {
+      // Somebody has the code who should not, and nobody knows which of the two: both lose what they got, and what is on its way.
+      await updateGrant(tx.db, grantHash, { state: 'replayed' });
       await removeFamily(tx.db, grant.family);
       return 'redeemed_code';
     }
@@ -125,7 +130,7 @@ async function byCode(authority: AuthorityParts, fields: Fields, { client, proof
       proof,
       asked: { ...asked, openid: true, offline: asked.offline || detail.asked.offline },
     },
-    { family: outcome.family, nonce: detail.nonce },
+    { family: outcome.family, broughtGrant: grantHash, nonce: detail.nonce },
   );
 }
 
@@ -152,10 +157,7 @@ async function byRefreshToken(authority: AuthorityParts, fields: Fields, { clien
   const asked: Asked = readAsked(authority, fields);
   const grant = await engine.snapshot((db) => findGrant(db, hashGrant('refresh', token)));
   if (grant === undefined || (JSON.parse(grant.detail) as RefreshDetail).clientId !== client.appId) {
-    throw new OAuthError(
-      'revoked_refresh',
-      'The provided grant has expired due to it being revoked, a fresh auth token is needed.',
-    );
+    throw revoked();
   }
   if (grant.expiry_time <= now()) {
     throw new OAuthError('expired_refresh', 'The refresh token has expired due to inactivity.');
@@ -164,7 +166,7 @@ async function byRefreshToken(authority: AuthorityParts, fields: Fields, { clien
   return issueForUser(
     authority,
     { identity, clientId: client.appId, proof, asked: { ...asked, offline: true } },
-    { family: grant.family },
+    { family: grant.family, broughtGrant: grant.grant_hash },
   );
 }
 
@@ -186,7 +188,11 @@ async function byDeviceCode(authority: AuthorityParts, fields: Fields, { client,
   if (typeof outcome === 'string') throw new OAuthError(outcome, deviceRefusals[outcome] ?? '');
   const { asked } = JSON.parse(outcome.detail) as DeviceDetail;
   const identity = await getIdentity(authority, outcome.object_id);
-  return issueForUser(authority, { identity, clientId: client.appId, proof, asked }, { family: outcome.family });
+  return issueForUser(
+    authority,
+    { identity, clientId: client.appId, proof, asked },
+    { family: outcome.family, broughtGrant: grantHash },
+  );
 }
 
 const deviceRefusals: Partial<Record<Refusal, string>> = {

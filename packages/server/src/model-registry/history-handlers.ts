@@ -10,6 +10,7 @@ import type { Handlers } from '../access/caller.ts';
 import type { Db } from '../database/engine.ts';
 import { findAliasChange, findModelKeyAt, listChanges, listStageChanges, type ChangeRow } from './change-store.ts';
 import type { ModelRegistry } from './model-registry.ts';
+import { readMoment } from './moment.ts';
 import { modelsByKeys } from './model-store.ts';
 import { checkAliasShape, noSuchModel, readMaxResults, readStage, readVersion } from './registry-rules.ts';
 import { hydrateVersions, versionsByKeys } from './version-store.ts';
@@ -41,23 +42,27 @@ export function historyHandlers({ engine, now }: ModelRegistry): Handlers<typeof
       });
     },
 
-    async getRegistryAssignments({ name, alias, stage, timestamp = now() }, { workspace }) {
+    async getRegistryAssignments({ name, alias, stage, timestamp, at }, { workspace }) {
       const { workspaceId } = workspace;
       if ((alias === undefined) === (stage === undefined)) {
         throw invalidParameter("Exactly one of the parameters 'alias' and 'stage' must be given.");
       }
       if (alias !== undefined) checkAliasShape(alias);
       const inStage = stage === undefined ? undefined : readStage(stage);
-      const time = Math.min(Number(timestamp), Number.MAX_SAFE_INTEGER);
+      if (timestamp !== undefined && at !== undefined) {
+        throw invalidParameter("Only one of the parameters 'timestamp' and 'at' may be given.");
+      }
+      const asked = at === undefined ? Number(timestamp ?? now()) : readMoment('at', at);
+      const time = Math.min(asked, Number.MAX_SAFE_INTEGER);
       return engine.snapshot(async (db) => {
         const modelKey = await findModelKeyAt(db, workspaceId, name, time);
         if (modelKey === undefined) throw noSuchModel(name);
-        const at = { workspaceId, modelKey, timestamp: time };
+        const then = { workspaceId, modelKey, timestamp: time };
         if (inStage !== undefined) {
-          const rows = await listStageChanges(db, { ...at, stage: inStage });
+          const rows = await listStageChanges(db, { ...then, stage: inStage });
           return { assignments: await assignments(db, rows, ({ version }) => version) };
         }
-        const row = alias === undefined ? undefined : await findAliasChange(db, { ...at, alias });
+        const row = alias === undefined ? undefined : await findAliasChange(db, { ...then, alias });
         const isSet = row !== undefined && row.new_value !== null;
         return { assignments: await assignments(db, isSet ? [row] : [], ({ new_value }) => Number(new_value)) };
       });

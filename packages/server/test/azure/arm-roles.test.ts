@@ -45,6 +45,22 @@ test('a workspace that a caller may not see is not told from none, however its n
   for (const name of ['default', 'DEFAULT', 'dEfAuLt']) expect(await answerTo(name)).toEqual(absent);
 });
 
+test('a role is held on a workspace that is there, on any group and on any subscription', async () => {
+  const { objectId } = await arm.holder();
+  const properties = { roleDefinitionId: reader, principalId: objectId };
+  const put = (scope: string) => arm.owner('PUT', `${assignmentsOn(scope)}/${randomUUID()}`, { properties });
+  for (const inside of ['', '/models/net']) {
+    expect(await put(`${workspacesIn(group)}/misspelled${inside}`)).toMatchObject({
+      status: 404,
+      json: { error: { code: 'ResourceNotFound', message: expect.stringContaining('misspelled') as string } },
+    });
+    expect((await put(defaultWorkspace.replace('default', 'DEFAULT') + inside)).status).toBe(201);
+  }
+  for (const scope of [`${subscription}/resourceGroups/new`, `/subscriptions/${randomUUID()}`]) {
+    expect((await put(scope)).status).toBe(201);
+  }
+});
+
 describe('role definitions', () => {
   test('are those of Azure, found by name, by type and by id', async () => {
     const { json } = await arm.owner('GET', `${definitionsOn(subscription)}?$filter=type eq 'BuiltInRole'`);

@@ -17,7 +17,10 @@ export interface AuthorityServer extends TestServer {
 }
 
 export async function startAuthority(flags: Record<string, string> = {}): Promise<AuthorityServer> {
-  const server = await startServer({ 'public-url': publicUrl, ...flags });
+  return asAuthority(await startServer({ 'public-url': publicUrl, ...flags }));
+}
+
+export function asAuthority(server: TestServer): AuthorityServer {
   const form: AuthorityServer['form'] = (path, fields, headers = {}) =>
     server.request('POST', path, new URLSearchParams(fields).toString(), {
       'content-type': 'application/x-www-form-urlencoded',

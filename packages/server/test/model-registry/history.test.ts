@@ -98,6 +98,29 @@ onEveryEngine('what an alias named, or which versions were in a stage, at a time
   expect(await at({ stage: 'Staging' }, 'n', times[4])).toEqual(['1']);
 });
 
+onEveryEngine('the time of an assignment may be said as a date or a moment', async ({ client }) => {
+  const { modelVersions, registeredModels, registryHistory } = client;
+  await registeredModels.createRegisteredModel({ name: 'm' });
+  await modelVersions.createModelVersion({ name: 'm', source: 's3://b/x' });
+  await registeredModels.setRegisteredModelAlias({ name: 'm', alias: 'champion', version: '1' });
+  const ask = (time: { at?: string; timestamp?: number }) =>
+    registryHistory.getRegistryAssignments({ name: 'm', alias: 'champion', ...time });
+  const { assignments = [] } = await ask({});
+  const since = Number(assignments[0]?.since);
+  const moment = (time: number) => new Date(time).toISOString();
+  for (const at of [moment(since), moment(since + 3_600_000).replace('Z', '+01:00'), moment(since + 86_400_000)]) {
+    expect((await ask({ at })).assignments).toEqual(assignments);
+  }
+  for (const at of [moment(since - 1), moment(since).slice(0, 10), '2020-01-01']) {
+    expect((await ask({ at })).assignments).toBeUndefined();
+  }
+  await expect(ask({ at: '2026-02-30' })).rejects.toMatchObject({
+    status: 400,
+    message: expect.stringContaining("'2026-02-30'") as string,
+  });
+  await expect(ask({ at: moment(since), timestamp: since })).rejects.toMatchObject({ status: 400 });
+});
+
 onEveryEngine('the trail comes in pages and by kind, version and key', async ({ client }) => {
   const { modelVersions, registeredModels, registryHistory } = client;
   await registeredModels.createRegisteredModel({ name: 'm' });

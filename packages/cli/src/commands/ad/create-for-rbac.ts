@@ -17,7 +17,8 @@ export function describeCreateForRbac(parent: Command, surroundings: Surrounding
   directoryCommand(parent, {
     usage: 'create-for-rbac <name>',
     summary: 'Create a service principal with a secret and a role',
-    notes: 'The three lines go to stdout, so that they can be kept in a file or evaluated.',
+    notes:
+      'The three lines go to stdout, so that they can be kept in a file or evaluated. Clients that sign in here and not at Microsoft need AZURE_AUTHORITY_HOST beside them, which lazuli env prints. The tenant is called adfs because Microsoft’s libraries ask Microsoft about any other.',
     examples: ["lazuli ad sp create-for-rbac training --role 'AzureML Data Scientist' --scopes / > .env"],
   })
     .requiredOption('--role <role>', 'its role, by name or id')
@@ -28,7 +29,7 @@ export function describeCreateForRbac(parent: Command, surroundings: Surrounding
       const made = await inDirectory(options, surroundings, async (part) => {
         const { object } = await part.createServicePrincipal({ display_name: name });
         const { secret } = await part.createSecret({ object: object.object_id });
-        return { object, secret, tenant: (await part.getTenant({})).tenant_id };
+        return { object, secret };
       });
       const { object_id: assignee, app_id = '' } = made.object;
       try {
@@ -42,7 +43,7 @@ export function describeCreateForRbac(parent: Command, surroundings: Surrounding
         await inDirectory(options, surroundings, (part) => part.deleteDirectoryObject({ object: assignee }));
         throw error;
       }
-      output.result(`AZURE_TENANT_ID=${made.tenant}\nAZURE_CLIENT_ID=${app_id}\nAZURE_CLIENT_SECRET=${made.secret}`);
+      output.result(`AZURE_TENANT_ID=adfs\nAZURE_CLIENT_ID=${app_id}\nAZURE_CLIENT_SECRET=${made.secret}`);
       output.remark(
         `${name} is ${options.role} on ${options.scopes.join(', ')}. Keep the secret; it is not shown again.`,
       );

@@ -1,6 +1,6 @@
 import type { Client } from '@lazuli/client';
 import type { Command } from 'commander';
-import { moment } from '../../output.ts';
+import { CommandError, moment } from '../../output.ts';
 import { describeCommand, type Description } from '../../command-help.ts';
 import { printer, withOutputOptions, type OutputOptions } from '../../server-command.ts';
 import { takePlace, withPlace, type Calls, type Place, type PlaceOptions } from '../../server-place.ts';
@@ -84,6 +84,21 @@ export async function findPrincipal(
   } catch (error) {
     // An API token, or somebody whom only another issuer knows; or the caller may not look into the directory.
     if (isGuid(named)) return { object_id: named };
+    throw error;
+  }
+}
+
+/** What everybody in the directory is called, by object id; nothing where the caller may not look into it, or there is none. */
+export async function namesInDirectory(
+  options: PlaceOptions,
+  surroundings: Surroundings,
+): Promise<ReadonlyMap<string, string>> {
+  try {
+    const { objects = [] } = await inDirectory(options, surroundings, (part) => part.listDirectoryObjects({}));
+    return new Map(objects.map(({ object_id, user_name, display_name }) => [object_id, user_name ?? display_name]));
+  } catch (error) {
+    const status = error instanceof CommandError ? (error.cause as { status?: number } | undefined)?.status : undefined;
+    if (status === 403 || status === 404) return new Map();
     throw error;
   }
 }

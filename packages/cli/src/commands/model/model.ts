@@ -6,6 +6,7 @@ import { limitOf } from '../../pages.ts';
 import { addServerCommand } from '../../server-command.ts';
 import type { Surroundings } from '../../surroundings.ts';
 import { pairsOf, pick, severalTimes } from '../options.ts';
+import { describeHistory } from './history.ts';
 import {
   getVersion,
   listModels,
@@ -181,6 +182,8 @@ export function describeModel(command: Command, surroundings: Surroundings): voi
       await client.registeredModels.deleteRegisteredModelAlias({ name, alias });
     },
   });
+
+  describeHistory(command, surroundings);
 
   addServerCommand<ByVersion>(command, surroundings, {
     usage: 'delete',
