@@ -114,6 +114,18 @@ describe('lazuli job create, with compute: local', () => {
     expect(await lazuli('job', 'stream', '-n', name)).toMatchObject({ status: 1, stdout: 'no luck\n' });
   });
 
+  test('is not canceled by its name: it ends with its process', async () => {
+    const fields = { compute: 'local', name: 'ended', experiment_name: 'ended', command: 'true' };
+    await lazuli('job', 'create', '-f', write('ended.yml', JSON.stringify(fields)));
+    expect(await lazuli('job', 'cancel', '-n', 'ended')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining(
+        'The job ended is Completed. A job of a server of Lazuli ends with its process',
+      ) as string,
+    });
+    expect(await lazuli('job', 'cancel', '-n', 'none')).toMatchObject({ status: 3 });
+  });
+
   test('says that an environment which the file describes is not used', async () => {
     const fields = {
       compute: 'local',

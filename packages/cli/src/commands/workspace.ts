@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { azureWorkspaceId, findAzure } from '../azure-workspace.ts';
 import { workspaceId, workspacePlaceOf } from '../connection.ts';
 import { CommandError } from '../output.ts';
-import { listAll, resourcesOf, type Resources } from '../resource-manager.ts';
+import { isThere, listAll, resourcesOf, type Resources } from '../resource-manager.ts';
 import { describeCommand, type Description } from '../command-help.ts';
 import { explained, printer, withOutputOptions, type OutputOptions } from '../server-command.ts';
 import { isOffline, takePlace, withPlace, type PlaceOptions } from '../server-place.ts';
@@ -246,16 +246,6 @@ function nameOf(argument: string | undefined, { name, workspaceName }: NameOptio
 
 function unnamed(verb: string): CommandError {
   return new CommandError(2, `Give the name of the workspace: lazuli workspace ${verb} <name>.`);
-}
-
-async function isThere({ send }: Resources, id: string): Promise<boolean> {
-  try {
-    await send('GET', id);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'status' in error && error.status === 404) return false;
-    throw error;
-  }
 }
 
 /** What only the creation says. *Azure: a workspace has a region, an identity, a storage account and a key vault.* */
