@@ -298,7 +298,7 @@ describe('code of this machine', () => {
   test('goes through storage that fails now and then', async () => {
     for (let index = 0; index < 5; index += 1) write(`shaky/${index}.py`, `file ${index}`);
     let requests = 0;
-    azure.refuse = (method, url) => (url.startsWith('/artifacts-') && (requests += 1) % 2 === 1 ? 503 : undefined);
+    azure.refuse = (_, url) => (url.startsWith('/artifacts-') && (requests += 1) % 2 === 1 ? 503 : undefined);
     const { status, job } = await create({ code: 'shaky' });
     expect(status).toBe(0);
     expect(await filesAt(String(versionAt(job?.codeId)['codeUri']))).toHaveProperty('size', 5);

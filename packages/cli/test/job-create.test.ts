@@ -69,6 +69,7 @@ describe('lazuli job create, with compute: local', () => {
       'first',
       '--set',
       'tags.team=blue',
+      'tags.kind=try',
     );
     expect(created).toMatchObject({
       status: 0,
@@ -83,7 +84,7 @@ describe('lazuli job create, with compute: local', () => {
       status: 'Completed',
       type: 'command',
       compute: 'local',
-      tags: { team: 'blue', cost: '3' },
+      tags: { team: 'blue', cost: '3', kind: 'try' },
     });
     const { run } = await server.client.runs.getRun({ run_id: shown.properties.run_id });
     expect(run.info).toMatchObject({ run_name: 'a first try', status: 'FINISHED' });

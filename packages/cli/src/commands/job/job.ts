@@ -37,7 +37,7 @@ export function describeJob(command: Command, surroundings: Surroundings): void 
       create
         .requiredOption('-f, --file <file>', 'the YAML file')
         .option('-n, --name <name>', 'the name of the job (default: that of the file, else the id of its run)')
-        .option('--set <path=value>', 'a field to set: tags.team=red; may be given several times', severalTimes)
+        .option('--set <path=value...>', 'fields to set: tags.team=red; may be given several times', severalTimes)
         .option('-s, --stream', 'show what the job writes, on standard error'),
     columns,
     notes: `A job with compute: local ends before the command does, with the job's status. Azure ML gets the code, the environment
