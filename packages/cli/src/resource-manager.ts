@@ -14,6 +14,17 @@ export function resourcesOf(database: 'make' | 'read'): Place<Resources> {
   };
 }
 
+/** Whether a resource is there. */
+export async function isThere({ send }: Resources, id: string): Promise<boolean> {
+  try {
+    await send('GET', id);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'status' in error && error.status === 404) return false;
+    throw error;
+  }
+}
+
 /** The elements of a list, page after page. */
 export async function listAll<Item>({ send }: Resources, path: string): Promise<Item[]> {
   const items: Item[] = [];

@@ -45,6 +45,12 @@ export interface StorageRequest {
   readonly authorization: string | undefined;
 }
 
+interface Answer {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: unknown;
+}
+
 export const azureScope = '/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w';
 export const storageEndpoint = 'shaped.test';
 const storageHost = `${azuriteAccount}.blob.${storageEndpoint}`;
@@ -87,7 +93,7 @@ export async function startAzureMl(folder: string): Promise<AzureMl> {
   const throughProxy = await listening(proxy);
   opened.defer(throughProxy.close);
 
-  async function answered(method: string, path: string, body: unknown): Promise<{ status?: number; body: unknown }> {
+  async function answered(method: string, path: string, body: unknown): Promise<Answer> {
     const known = stored.get(path);
     if (path.endsWith('/startPendingUpload')) {
       const container = await azurite.newContainer();
@@ -103,6 +109,12 @@ export async function startAzureMl(folder: string): Promise<AzureMl> {
       const { secrets } = azure.datastore;
       return { body: { secretsType: secrets, ...(secrets === 'Sas' ? { sasToken: await sasOf(store) } : {}) } };
     }
+    const canceled = stored.get(path.replace(/\/cancel$/, ''));
+    if (method === 'POST' && canceled !== undefined) {
+      stored.set(canceled.id, { ...canceled, properties: { ...canceled.properties, status: 'Canceled' } });
+      return { status: 202, headers: { location: `${arm.origin}/operations/cancel`, 'retry-after': '0' }, body: {} };
+    }
+    if (path === '/operations/cancel') return { body: {} };
     if (method === 'PUT') {
       const { properties } = body as Pick<Resource, 'properties'>;
       const status = path.includes('/jobs/') ? { status: 'Queued' } : {};
@@ -130,11 +142,13 @@ export async function startAzureMl(folder: string): Promise<AzureMl> {
       const body: unknown = text === '' ? undefined : JSON.parse(text);
       asked.push({ line: `${request.method} ${request.url}`, authorization: request.headers.authorization, body });
       const refused = azure.refuse(request.method ?? '', pathname);
-      const answer =
+      const answer: Answer =
         refused === undefined
           ? await answered(request.method ?? '', decodeURIComponent(pathname), body)
           : { status: refused, body: { error: { code: 'Refused', message: `refused with ${refused}` } } };
-      response.writeHead(answer.status ?? 200, { 'content-type': 'application/json' }).end(JSON.stringify(answer.body));
+      response
+        .writeHead(answer.status ?? 200, { ...answer.headers, 'content-type': 'application/json' })
+        .end(JSON.stringify(answer.body));
     })().catch((error: unknown) => response.writeHead(500).end(String(error)));
   });
   const arm = await listening(manager);

@@ -135,6 +135,22 @@ identity: {type: managed}
   expect((await there('job', 'show', '-n', 'nightly', '--query', 'status')).stdout).toBe('"Queued"\n');
 });
 
+test('cancels a job, and waits until that is done', async () => {
+  await create({});
+  const name = [...azure.stored.values()].at(-1)?.name ?? '';
+  expect(await there('job', 'cancel', '-n', name)).toEqual({
+    status: 0,
+    stdout: '',
+    stderr: `The job ${name} is canceled.\n`,
+  });
+  expect(azure.asked.slice(-2).map(({ line }) => line)).toEqual([
+    `POST ${azureScope}/jobs/${name}/cancel?api-version=2024-10-01`,
+    'GET /operations/cancel',
+  ]);
+  expect((await there('job', 'show', '-n', name, '--query', 'status')).stdout).toBe('"Canceled"\n');
+  expect(await there('job', 'cancel', '-n', 'none')).toMatchObject({ status: 3, stdout: '' });
+});
+
 describe('code of this machine', () => {
   const names = ['train.py', 'deep/er/x y.py', 'größe 100%.txt', 'a#b?c&d=e+f.txt', 'empty'];
 
@@ -267,10 +283,22 @@ describe('code of this machine', () => {
     expect(await filesAt(String(versionAt(job?.codeId)['codeUri']))).toHaveProperty('size', 20);
   });
 
+  test('that changes while it is uploaded leads to no job', async () => {
+    write('changing/a.py', 'a');
+    write('changing/b.py', 'b');
+    azure.refuse = (_, path) => {
+      if (path.endsWith('/startPendingUpload')) write('changing/b.py', 'other');
+      return undefined;
+    };
+    const changed = await create({ code: 'changing' });
+    expect(changed).toMatchObject({ status: 1, stdout: '', job: undefined });
+    expect(changed.stderr).toContain("changing/b.py' cannot be read, or has changed meanwhile");
+  });
+
   test('goes through storage that fails now and then', async () => {
     for (let index = 0; index < 5; index += 1) write(`shaky/${index}.py`, `file ${index}`);
     let requests = 0;
-    azure.refuse = (method, url) => (url.startsWith('/artifacts-') && (requests += 1) % 2 === 1 ? 503 : undefined);
+    azure.refuse = (_, url) => (url.startsWith('/artifacts-') && (requests += 1) % 2 === 1 ? 503 : undefined);
     const { status, job } = await create({ code: 'shaky' });
     expect(status).toBe(0);
     expect(await filesAt(String(versionAt(job?.codeId)['codeUri']))).toHaveProperty('size', 5);
@@ -359,10 +387,7 @@ describe('inputs of this machine', () => {
     expect(failed.stderr).toContain("many/8' could not be uploaded: Refused");
     azure.refuse = () => undefined;
     const { status, job, ofStorage } = await create({ inputs });
-    expect([status, puts(ofStorage)]).toEqual([
-      0,
-      [expect.objectContaining({ url: expect.stringContaining('/many/8') })],
-    ]);
+    expect([status, puts(ofStorage)]).toMatchObject([0, [{ url: expect.stringContaining('/many/8') as string }]]);
     expect(await filesAt(job?.inputs['data']?.uri.replace(datastore, `${store}/`) ?? '')).toHaveProperty('size', 9);
   });
 
@@ -391,7 +416,9 @@ describe('inputs of this machine', () => {
     azure.datastore = { type: 'AzureBlob', secrets: 'None' };
     const unsigned = await create({ inputs: { data: { path: 'data' } } });
     expect(unsigned).toMatchObject({ status: 2, stdout: '', job: undefined });
-    expect(unsigned.stderr).toContain('workspaceblobstore gives no signature to write with, but None');
+    expect(unsigned.stderr).toContain(
+      "The job's inputs.data.path: the datastore workspaceblobstore gives no signature to write with, but None",
+    );
     azure.datastore = { type: 'AzureFile', secrets: 'Sas' };
     expect((await create({ inputs: { data: { path: 'data' } } })).stderr).toContain('is AzureFile and not AzureBlob');
   });

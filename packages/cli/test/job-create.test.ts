@@ -69,6 +69,7 @@ describe('lazuli job create, with compute: local', () => {
       'first',
       '--set',
       'tags.team=blue',
+      'tags.kind=try',
     );
     expect(created).toMatchObject({
       status: 0,
@@ -83,7 +84,7 @@ describe('lazuli job create, with compute: local', () => {
       status: 'Completed',
       type: 'command',
       compute: 'local',
-      tags: { team: 'blue', cost: '3' },
+      tags: { team: 'blue', cost: '3', kind: 'try' },
     });
     const { run } = await server.client.runs.getRun({ run_id: shown.properties.run_id });
     expect(run.info).toMatchObject({ run_name: 'a first try', status: 'FINISHED' });
@@ -112,6 +113,18 @@ describe('lazuli job create, with compute: local', () => {
     expect([status, state]).toEqual([7, 'Failed']);
     expect(stderr).not.toContain('no luck');
     expect(await lazuli('job', 'stream', '-n', name)).toMatchObject({ status: 1, stdout: 'no luck\n' });
+  });
+
+  test('is not canceled by its name: it ends with its process', async () => {
+    const fields = { compute: 'local', name: 'ended', experiment_name: 'ended', command: 'true' };
+    await lazuli('job', 'create', '-f', write('ended.yml', JSON.stringify(fields)));
+    expect(await lazuli('job', 'cancel', '-n', 'ended')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining(
+        'The job ended is Completed. A job of a server of Lazuli ends with its process',
+      ) as string,
+    });
+    expect(await lazuli('job', 'cancel', '-n', 'none')).toMatchObject({ status: 3 });
   });
 
   test('says that an environment which the file describes is not used', async () => {

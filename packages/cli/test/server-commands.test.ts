@@ -108,6 +108,17 @@ describe('lazuli model', () => {
       description: 'good',
       stage: 'Production',
     });
+    const set = ['--tags', 'a=1', '--set', 'description=better', 'tags.b=2'];
+    expect(await json(['model', 'update', ...champion, ...set])).toMatchObject({
+      description: 'better',
+      stage: 'Production',
+      tags: { team: 'red', a: '1', b: '2' },
+    });
+    expect(await json(['model', 'update', '-n', 'churn', '--set', 'tags.c=3'])).toMatchObject({ tags: { c: '3' } });
+    expect(await lazuli(['model', 'update', '-n', 'churn', '--set', 'path=s3://x'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--set: path cannot be changed; description, stage, tags.<name> can.') as string,
+    });
     await lazuli(['model', 'archive', ...champion]);
     expect(await json(['model', 'show', ...champion, '--query', 'stage'])).toBe('Archived');
     await lazuli(['model', 'delete-alias', '-n', 'churn', '-a', 'champion']);

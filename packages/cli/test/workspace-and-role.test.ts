@@ -41,6 +41,22 @@ describe('lazuli workspace', () => {
       subscription_id: subscription,
       resource_group: 'team',
     });
+    const set = ['--set', 'display_name=Vision', 'tags.cost.centre=7', '--set', 'description=a=b'];
+    const updated = await workspace('update', '-n', 'vision', ...there, ...set);
+    expect(JSON.parse(updated.stdout)).toMatchObject({
+      display_name: 'Vision',
+      description: 'a=b',
+      tags: { owner: 'bob', 'cost.centre': '7' },
+    });
+    const replaced = await workspace('update', '-n', 'vision', ...there, '--tags', 'x=1', '--set', 'tags.y=2');
+    expect(JSON.parse(replaced.stdout)).toMatchObject({ display_name: 'Vision', tags: { x: '1', y: '2' } });
+    for (const [change, reason] of [
+      ['location=westus', '--set: location cannot be changed; description, display_name, tags.<name> can.'],
+      ['tags', '--set: "tags" must be path=value'],
+    ] as const) {
+      const refused = await workspace('update', '-n', 'vision', ...there, '--set', change);
+      expect(refused).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining(reason) as string });
+    }
     await workspace('config', 'vision', ...there, '--file', 'here.json');
     expect(JSON.parse(readFileSync(join(folder.path, 'here.json'), 'utf8'))).toEqual({
       subscription_id: subscription,

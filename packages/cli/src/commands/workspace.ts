@@ -3,13 +3,14 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { azureWorkspaceId, findAzure } from '../azure-workspace.ts';
 import { workspaceId, workspacePlaceOf } from '../connection.ts';
+import { changedFields } from '../field-changes.ts';
 import { CommandError } from '../output.ts';
-import { listAll, resourcesOf, type Resources } from '../resource-manager.ts';
+import { isThere, listAll, resourcesOf, type Resources } from '../resource-manager.ts';
 import { describeCommand, type Description } from '../command-help.ts';
 import { explained, printer, withOutputOptions, type OutputOptions } from '../server-command.ts';
 import { isOffline, takePlace, withPlace, type PlaceOptions } from '../server-place.ts';
 import type { Surroundings } from '../surroundings.ts';
-import { pick } from './options.ts';
+import { pick, severalTimes } from './options.ts';
 
 /** `lazuli workspace`: the nouns, options and fields of `az ml workspace`, by the same requests as Azure's clients send. */
 interface Workspace {
@@ -38,6 +39,10 @@ interface ChangeOptions extends NameOptions {
   readonly keyVault?: string;
   readonly applicationInsights?: string;
   readonly containerRegistry?: string;
+}
+
+interface UpdateOptions extends ChangeOptions {
+  readonly set?: readonly string[];
 }
 
 interface DeleteOptions extends NameOptions {
@@ -125,15 +130,33 @@ export function describeWorkspace(command: Command, surroundings: Surroundings):
       'update [name]',
       "Change a workspace's description, display name or tags",
       'lazuli workspace update vision --description "Pictures of flowers"',
+      'lazuli workspace update -n vision --set display_name=Vision tags.owner=ann',
     ),
-  ).action(async (argument: string | undefined, options: ChangeOptions) => {
-    const print = printer(options, surroundings, columns);
-    const workspace = (await at(options, 'read', (place) =>
-      place.send('PATCH', idOf(place, nameOf(argument, options), options), changeOf(options)),
-    )) as Workspace;
-    output.remark(`The workspace ${workspace.name} is changed.`);
-    print(shown(workspace));
-  });
+  )
+    .option(
+      '--set <path=value...>',
+      'a field to change: description, display_name, or a tag beside the others: tags.owner=ann',
+      severalTimes,
+    )
+    .action(async (argument: string | undefined, options: UpdateOptions) => {
+      const print = printer(options, surroundings, columns);
+      const { texts, tags } = changedFields(['description', 'display_name'], options.set);
+      const workspace = (await at(options, 'read', async (place) => {
+        const id = idOf(place, nameOf(argument, options), options);
+        const change = changeOf({
+          ...options,
+          ...pick({ description: texts.description, displayName: texts.display_name }),
+        });
+        if (tags.length === 0) return place.send('PATCH', id, change);
+        const known = change.tags ?? ((await place.send('GET', id)) as Workspace).tags;
+        return place.send('PATCH', id, {
+          ...change,
+          tags: { ...known, ...Object.fromEntries(tags.map(({ key, value }) => [key, value])) },
+        });
+      })) as Workspace;
+      output.remark(`The workspace ${workspace.name} is changed.`);
+      print(shown(workspace));
+    });
 
   subcommand(
     'list',
@@ -246,16 +269,6 @@ function nameOf(argument: string | undefined, { name, workspaceName }: NameOptio
 
 function unnamed(verb: string): CommandError {
   return new CommandError(2, `Give the name of the workspace: lazuli workspace ${verb} <name>.`);
-}
-
-async function isThere({ send }: Resources, id: string): Promise<boolean> {
-  try {
-    await send('GET', id);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'status' in error && error.status === 404) return false;
-    throw error;
-  }
 }
 
 /** What only the creation says. *Azure: a workspace has a region, an identity, a storage account and a key vault.* */

@@ -26,11 +26,17 @@ export async function putInContainer(
         await putBlob(transport, { url, path, content, existing: 'replaced' }, options, digestOf);
       }
     } catch (cause) {
+      if (isUnreadable(cause)) throw invalidParameter(`'${path}' cannot be read, or has changed meanwhile.`);
       if (!(cause instanceof MlflowError)) throw cause;
       const { errorCode, status, message } = cause;
       throw new MlflowError(errorCode, `'${path}' could not be uploaded: ${message}`, { status, cause });
     }
   });
+}
+
+/** *A Blob of a file that is not any more what it was when it was opened.* */
+function isUnreadable(error: unknown): boolean {
+  return error instanceof Error && error.name === 'NotReadableError';
 }
 
 /** The address of a file: the signature of the container goes with each. */

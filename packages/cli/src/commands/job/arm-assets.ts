@@ -1,5 +1,5 @@
-import type { Resources } from '../../resource-manager.ts';
-import { isThere, uploadCode, uploadToBlobStore, type JobWorkspace } from './arm-uploads.ts';
+import { isThere, type Resources } from '../../resource-manager.ts';
+import { uploadCode, uploadToBlobStore, type JobWorkspace } from './arm-uploads.ts';
 import {
   contentHash,
   hashVersion,

@@ -81,6 +81,10 @@ export async function getArmJob({ send }: Resources, scope: string, name: string
   return (await send('GET', `${scope}/jobs/${encodeURIComponent(name)}`)) as ArmJob;
 }
 
+export async function cancelArmJob({ send }: Resources, scope: string, name: string): Promise<void> {
+  await send('POST', `${scope}/jobs/${encodeURIComponent(name)}/cancel`);
+}
+
 export async function listArmJobs(resources: Resources, scope: string): Promise<ArmJob[]> {
   return listAll<ArmJob>(resources, `${scope}/jobs`);
 }

@@ -1,4 +1,4 @@
-import { MlflowError, type Upload } from '@lazuli/client';
+import type { Upload } from '@lazuli/client';
 import type { Resources } from '../../resource-manager.ts';
 import type { LocalFiles } from './local-files.ts';
 import { wrong } from './job-file.ts';
@@ -33,7 +33,7 @@ export async function uploadCode(workspace: JobWorkspace, version: string, files
   })) as PendingUpload;
   const { blobUri, credential } = blobReferenceForConsumption;
   if (credential.sasUri === undefined) {
-    throw wrong('code', `the workspace gives no signed address for it, but ${String(credential.credentialType)}`);
+    throw wrong(files.field, `the workspace gives no signed address for it, but ${String(credential.credentialType)}`);
   }
   await upload(workspace, credential.sasUri, files, files.name);
   return `${blobUri.replace(/\/+$/, '')}/${files.name}`;
@@ -65,7 +65,10 @@ export async function uploadToBlobStore(
   const { properties } = (await send('GET', store)) as BlobDatastore;
   const { datastoreType, accountName, containerName, endpoint = 'core.windows.net', protocol = 'https' } = properties;
   if (datastoreType !== 'AzureBlob' || accountName === undefined || containerName === undefined) {
-    throw wrong('files', `they go to the datastore ${blobStore}, which is ${String(datastoreType)} and not AzureBlob`);
+    throw wrong(
+      files.field,
+      `files go to the datastore ${blobStore}, which is ${String(datastoreType)} and not AzureBlob`,
+    );
   }
   const container = `${protocol}://${accountName}.blob.${endpoint}/${containerName}`;
   // *azure-ai-ml: that the answer is a signature and not the account's key; the version that knows these fields.*
@@ -75,7 +78,7 @@ export async function uploadToBlobStore(
   })) as { readonly secretsType?: string; readonly sasToken?: string };
   if (secrets.sasToken === undefined) {
     throw wrong(
-      'files',
+      files.field,
       `the datastore ${blobStore} gives no signature to write with, but ${String(secrets.secretsType)}; upload data by other means, and give their address`,
     );
   }
@@ -98,14 +101,4 @@ async function upload(
     address,
     files.map((file) => ({ ...file, path: `${folder}/${file.path}` })),
   );
-}
-
-export async function isThere({ send }: JobWorkspace, id: string): Promise<boolean> {
-  try {
-    await send('GET', id);
-    return true;
-  } catch (error) {
-    if (error instanceof MlflowError && error.status === 404) return false;
-    throw error;
-  }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
+import { isObject, withChanges } from '../../field-changes.ts';
 import { CommandError } from '../../output.ts';
 import type { Surroundings } from '../../surroundings.ts';
 
@@ -127,25 +128,6 @@ function parsed(file: string): Fields {
   return value;
 }
 
-/** *Azure CLI: `--set tags.team=red` puts a value where its path leads, beside what is there.* */
-function withChanges(fields: Fields, changes: readonly string[]): Fields {
-  const changed = structuredClone(fields) as Record<string, unknown>;
-  for (const change of changes) {
-    const [, path, value] = /^([^=]+)=([\s\S]*)$/.exec(change) ?? [];
-    if (path === undefined) throw new CommandError(2, `--set: ${JSON.stringify(change)} must be path=value`);
-    const names = path.split('.');
-    const last = names.pop() ?? '';
-    let place = changed;
-    for (const name of names) {
-      const next = isObject(place[name]) ? place[name] : {};
-      place[name] = next;
-      place = next;
-    }
-    place[last] = value;
-  }
-  return changed;
-}
-
 function scalars(field: string, value: unknown): Record<string, string> {
   const entries = Object.entries(objectOf(field, value));
   return Object.fromEntries(entries.map(([name, item]) => [name, scalar(`${field}.${name}`, item)]));
@@ -222,8 +204,4 @@ function objectOf(field: string, value: unknown): Record<string, unknown> {
   if (value === undefined || value === null) return {};
   if (isObject(value)) return value;
   throw wrong(field, 'it must be names with values');
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

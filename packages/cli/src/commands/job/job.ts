@@ -3,14 +3,14 @@ import type { Server } from '@lazuli/client';
 import type { Command } from 'commander';
 import { findAzureWorkspace } from '../../azure-workspace.ts';
 import type { ConnectionOptions } from '../../connection.ts';
-import { EndWithStatus } from '../../output.ts';
+import { CommandError, EndWithStatus } from '../../output.ts';
 import { limitOf } from '../../pages.ts';
 import { statusOf } from '../../run-program.ts';
 import { describeCommand } from '../../command-help.ts';
 import { addServerCommand, explained } from '../../server-command.ts';
 import type { Surroundings } from '../../surroundings.ts';
 import { severalTimes } from '../options.ts';
-import { armJobShown, getArmJob, listArmJobs } from './arm-jobs.ts';
+import { armJobShown, cancelArmJob, getArmJob, listArmJobs } from './arm-jobs.ts';
 import { createJob, type CreateOptions } from './create-job.ts';
 import { followJob } from './follow-job.ts';
 import { runLocalJob } from './local-job.ts';
@@ -37,10 +37,11 @@ export function describeJob(command: Command, surroundings: Surroundings): void 
       create
         .requiredOption('-f, --file <file>', 'the YAML file')
         .option('-n, --name <name>', 'the name of the job (default: that of the file, else the id of its run)')
-        .option('--set <path=value>', 'a field to set: tags.team=red; may be given several times', severalTimes)
+        .option('--set <path=value...>', 'fields to set: tags.team=red; may be given several times', severalTimes)
         .option('-s, --stream', 'show what the job writes, on standard error'),
     columns,
-    notes: `A job with compute: local ends before the command does, with the job's status.`,
+    notes: `A job with compute: local ends before the command does, with the job's status. Azure ML gets the code, the environment
+and the inputs that the file names on this machine first, as far as they are not there.`,
     examples: [
       'lazuli job create -f job.yml --stream',
       'lazuli job create -f job.yml --set inputs.rate=0.1 --set display_name=slower --query name -o tsv',
@@ -72,6 +73,26 @@ export function describeJob(command: Command, surroundings: Surroundings): void 
       const azure = await findAzureWorkspace(options, surroundings);
       if (azure !== undefined) return armJobShown(await getArmJob(azure, azure.scope, options.name));
       return runJobShown(client, await findRunJob(client, options.name));
+    },
+  });
+
+  addServerCommand<{ name: string }>(command, surroundings, {
+    usage: 'cancel',
+    summary: 'Cancel a job of Azure ML',
+    options: byName,
+    notes: 'A job of a server of Lazuli ends with its process.',
+    examples: ['lazuli job cancel -n nightly-17'],
+    async answer({ client }, options) {
+      const azure = await findAzureWorkspace(options, surroundings);
+      if (azure === undefined) {
+        const { name, status } = await runJobShown(client, await findRunJob(client, options.name));
+        throw new CommandError(
+          1,
+          `The job ${name} is ${status}. A job of a server of Lazuli ends with its process: press Ctrl-C, or use kill, where it runs.`,
+        );
+      }
+      await cancelArmJob(azure, azure.scope, options.name);
+      surroundings.output.remark(`The job ${options.name} is canceled.`);
     },
   });
 

@@ -12,6 +12,8 @@ import { wrong } from './job-file.ts';
  * home, or where there is none what its `.gitignore` does, and Git's own folder always.
  */
 export interface LocalFiles {
+  /** The field of the job that names them. */
+  readonly field: string;
   readonly path: string;
   readonly isFile: boolean;
   /** Its last name, as addresses take it. */
@@ -46,21 +48,21 @@ export async function readLocalFiles(
   let bytes = 0;
   for (const name of names) {
     // A file that changes after this moment cannot be read any more: what is hashed is what is sent.
-    const content = await openAsBlob(join(root, name)).catch((cause: Error) => {
-      throw wrong(field, `${join(root, name)} cannot be read: ${cause.message}`);
+    const content = await openAsBlob(join(root, name)).catch((cause: unknown) => {
+      throw wrong(field, `${join(root, name)} cannot be read: ${(cause as Error).message}`);
     });
     files.push({ path: name, content });
     bytes += content.size;
     if (bytes > mostBytes) throw wrong(field, tooMuch(path, mostBytes));
   }
-  return { path, isFile, name: basename(path).replaceAll(/[^\w.-]+/g, '-'), files, bytes };
+  return { field, path, isFile, name: basename(path).replaceAll(/[^\w.-]+/g, '-'), files, bytes };
 }
 
 /**
  * *Azure ML's content hash of version 202208: SHA-256 of the number of files, then of each file's path and size, then of each
  * file's content, in the order of the paths in small letters.*
  */
-export async function contentHash({ files }: LocalFiles): Promise<string> {
+export async function contentHash({ field, path: root, files }: LocalFiles): Promise<string> {
   const ordered = files
     .map((file) => ({ ...file, key: Buffer.from(file.path.toLowerCase()) }))
     .sort(
@@ -68,8 +70,12 @@ export async function contentHash({ files }: LocalFiles): Promise<string> {
     );
   const hash = createHash('sha256').update(String(ordered.length));
   for (const { path, content } of ordered) hash.update(`#${path}#${content.size}`);
-  for (const { content } of ordered) {
-    for await (const piece of content.stream() as unknown as AsyncIterable<Uint8Array>) hash.update(piece);
+  for (const { path, content } of ordered) {
+    try {
+      for await (const piece of content.stream() as unknown as AsyncIterable<Uint8Array>) hash.update(piece);
+    } catch {
+      throw wrong(field, `${path} of ${root} cannot be read, or has changed meanwhile`);
+    }
   }
   return hash.digest('hex');
 }

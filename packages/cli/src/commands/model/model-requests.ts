@@ -3,7 +3,7 @@ import type { Client, Server } from '@lazuli/client';
 import { fileIn, filesIn, uploadFiles } from '../../artifact-files.ts';
 import { CommandError } from '../../output.ts';
 import { firstOf, pageSize } from '../../pages.ts';
-import { pairsOf, pick } from '../options.ts';
+import { pick } from '../options.ts';
 
 /** What the commands about models ask of a registry, and how they show it: with the field names of `az ml model`. */
 type ModelVersion = Awaited<ReturnType<Client['modelVersions']['getModelVersion']>>['model_version'];
@@ -16,6 +16,12 @@ export interface ByName {
 export interface ByVersion extends ByName {
   readonly version?: string;
   readonly label?: string;
+}
+
+export interface ModelChange {
+  readonly description?: string;
+  readonly stage?: string;
+  readonly tags: readonly { readonly key: string; readonly value: string }[];
 }
 
 export async function makeSureOf(client: Client, name: string): Promise<void> {
@@ -80,23 +86,17 @@ export async function listModels(client: Client, filter: string | undefined, lim
   return models.map(modelShown);
 }
 
-export async function updateModel(
-  client: Client,
-  { name, description, tags, stage }: ByName & { description?: string; tags?: readonly string[]; stage?: string },
-) {
+export async function updateModel(client: Client, { name, description, tags, stage }: ByName & ModelChange) {
   if (stage !== undefined) throw new CommandError(2, 'A stage is that of a version: give --version or --label, too.');
-  for (const tag of pairsOf('--tags', tags)) await client.registeredModels.setRegisteredModelTag({ name, ...tag });
+  for (const tag of tags) await client.registeredModels.setRegisteredModelTag({ name, ...tag });
   if (description !== undefined) await client.registeredModels.updateRegisteredModel({ name, description });
   return modelShown((await client.registeredModels.getRegisteredModel({ name })).registered_model);
 }
 
-export async function updateVersion(
-  client: Client,
-  options: ByVersion & { description?: string; tags?: readonly string[]; stage?: string },
-) {
+export async function updateVersion(client: Client, options: ByVersion & ModelChange) {
   const { name, version } = await getVersion(client, options);
   const { description, tags, stage } = options;
-  for (const tag of pairsOf('--tags', tags)) await client.modelVersions.setModelVersionTag({ name, version, ...tag });
+  for (const tag of tags) await client.modelVersions.setModelVersionTag({ name, version, ...tag });
   if (description !== undefined) await client.modelVersions.updateModelVersion({ name, version, description });
   if (stage !== undefined) await client.modelVersions.transitionModelVersionStage({ name, version, stage });
   return versionShown((await client.modelVersions.getModelVersion({ name, version })).model_version);

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
+import { changedFields } from '../../field-changes.ts';
 import { CommandError } from '../../output.ts';
 import { limitOf } from '../../pages.ts';
 import { addServerCommand } from '../../server-command.ts';
@@ -121,28 +122,31 @@ export function describeModel(command: Command, surroundings: Surroundings): voi
     },
   });
 
-  addServerCommand<ByVersion & { description?: string; tags?: readonly string[]; stage?: string }>(
-    command,
-    surroundings,
-    {
-      usage: 'update',
-      summary: 'Change the description, the tags or the stage of a version, or of the model',
-      options: (update) =>
-        byVersion(update)
-          .option('-d, --description <text>', 'what it is')
-          .option('--tags <name=value>', 'a tag to set; may be given several times', severalTimes)
-          .option('-s, --stage <stage>', 'Staging, Production, Archived or None; of a version alone'),
-      columns,
-      examples: [
-        'lazuli model update -n churn -v 3 --stage Production',
-        'lazuli model update -n churn --tags team=red',
-      ],
-      answer: ({ client }, options) =>
-        options.version === undefined && options.label === undefined
-          ? updateModel(client, options)
-          : updateVersion(client, options),
+  addServerCommand<
+    ByVersion & { description?: string; tags?: readonly string[]; stage?: string; set?: readonly string[] }
+  >(command, surroundings, {
+    usage: 'update',
+    summary: 'Change the description, the tags or the stage of a version, or of the model',
+    options: (update) =>
+      byVersion(update)
+        .option('-d, --description <text>', 'what it is')
+        .option('--tags <name=value>', 'a tag to set; may be given several times', severalTimes)
+        .option('-s, --stage <stage>', 'Staging, Production, Archived or None; of a version alone')
+        .option('--set <path=value...>', 'a field to change: description, stage, tags.team=red', severalTimes),
+    columns,
+    examples: [
+      'lazuli model update -n churn -v 3 --set description=Nightly tags.team=red',
+      'lazuli model update -n churn -v 3 --stage Production',
+      'lazuli model update -n churn --tags team=red',
+    ],
+    answer({ client }, { set, ...options }) {
+      const { texts, tags } = changedFields(['description', 'stage'], set);
+      const change = { ...options, ...texts, tags: [...pairsOf('--tags', options.tags), ...tags] };
+      return options.version === undefined && options.label === undefined
+        ? updateModel(client, change)
+        : updateVersion(client, change);
     },
-  );
+  });
 
   for (const [usage, stage, summary] of [
     ['archive', 'Archived', 'Archive a version'],
