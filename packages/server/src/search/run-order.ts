@@ -15,9 +15,10 @@ export function runOrder(order: readonly OrderClause<RunEntity>[], scope: RunSco
 
 /**
  * The workspace of what a run is ordered by: the run's own, so that the row can only be found through the run. Were it the
- * searched one, PostgreSQL, when it takes the runs for few, would read a metric's values of all runs again for each.
+ * searched one, PostgreSQL, when it takes the runs for few, would read a metric's values of all runs again for each. Not the
+ * expression that search-runs.ts compares with the searched one: PostgreSQL sees what follows from both.
  */
-const ofWorkspace = sql`+r.workspace_id`;
+const ofWorkspace = sql`r.workspace_id + 0`;
 
 function runTerm(
   { entity, key, direction }: OrderClause<RunEntity>,

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createModelDatabase, workspaceId, type ModelDatabase, type ModelRun } from './runs-model.ts';
-import { searchRunKeys } from '../../src/search/search-runs.ts';
 
 /** Seven runs, and what MLflow 3.17.2's own server answered about them over HTTP. */
 const run = (runName: string, runId: string, startTime: number, rest: Partial<ModelRun> = {}): ModelRun => ({
@@ -66,7 +65,7 @@ describe("a search answers as MLflow's own server does", () => {
 
   const search = async (filter: string, orderBy: string[] = []) => {
     const query = { workspaceId, experimentIds: ['0'], viewType: 'ACTIVE_ONLY', maxResults: 100 } as const;
-    const { keys } = await searchRunKeys(database.db, { ...query, filter, orderBy });
+    const { keys } = await database.search({ ...query, filter, orderBy });
     return keys.map((key) => database.runs.get(key)?.runName).join('');
   };
 

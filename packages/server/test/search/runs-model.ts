@@ -1,5 +1,7 @@
 import { sql } from 'kysely';
-import type { ColumnValue, Db, SetWrite } from '../../src/database/engine.ts';
+import type { ColumnValue, Engine, SetWrite } from '../../src/database/engine.ts';
+import type { Page } from '../../src/search/result-page.ts';
+import { searchRunKeys, type RunQuery } from '../../src/search/search-runs.ts';
 import { openTestEngine } from '../engine-fixture.ts';
 
 /**
@@ -25,7 +27,8 @@ export interface ModelRun {
 }
 
 export interface ModelDatabase extends AsyncDisposable {
-  readonly db: Db;
+  /** As the server does it. */
+  readonly search: (query: RunQuery) => Promise<Page<number>>;
   /** The run that a key names. */
   readonly runs: ReadonlyMap<number, ModelRun>;
   insert(runs: readonly ModelRun[]): Promise<void>;
@@ -36,8 +39,11 @@ export interface ModelDatabase extends AsyncDisposable {
 export const workspaceId = 7;
 
 /** A database with two workspaces; the other one holds a copy of every run, which no search may find. */
-export async function createModelDatabase(experimentIds: readonly number[]): Promise<ModelDatabase> {
-  const engine = await openTestEngine();
+export async function createModelDatabase(
+  experimentIds: readonly number[],
+  given?: Engine & AsyncDisposable,
+): Promise<ModelDatabase> {
+  const engine = given ?? (await openTestEngine());
   const workspaces = [workspaceId, workspaceId + 1];
   await engine.group(async (tx) => {
     await tx.write(
@@ -87,7 +93,7 @@ export async function createModelDatabase(experimentIds: readonly number[]): Pro
   }
 
   return {
-    db: engine.db,
+    search: (query) => engine.snapshot((db) => searchRunKeys(db, query)),
     runs,
     async insert(added) {
       for (let start = 0; start < added.length; start += groupSize) {

@@ -11,7 +11,7 @@ import {
   type ModelOrder,
   type ModelRun,
 } from './runs-model.ts';
-import { searchRunKeys, type RunQuery } from '../../src/search/search-runs.ts';
+import type { RunQuery } from '../../src/search/search-runs.ts';
 
 const experimentIds = Array.from({ length: 20 }, (_, index) => index);
 const viewTypes = ['ACTIVE_ONLY', 'DELETED_ONLY', 'ALL'] as const;
@@ -71,7 +71,7 @@ describe('a search of runs', () => {
         await database.clear();
         await database.insert(runs);
         for (const each of questions) {
-          const { keys } = await searchRunKeys(database.db, queryOf(each));
+          const { keys } = await database.search(queryOf(each));
           expect(found(keys), each.filter.text).toEqual(expected(runs, each).map(({ runId }) => runId));
         }
       }),
@@ -95,7 +95,7 @@ describe('a search of runs', () => {
         const seen: string[] = [];
         let pageToken: string | undefined;
         do {
-          const page = await searchRunKeys(database.db, { ...queryOf(each), maxResults, pageToken });
+          const page = await database.search({ ...queryOf(each), maxResults, pageToken });
           expect(page.keys.length).toBeLessThanOrEqual(maxResults);
           if (page.nextPageToken !== undefined) expect(page.keys).toHaveLength(maxResults);
           seen.push(...found(page.keys));
@@ -117,10 +117,10 @@ describe('a search of runs', () => {
         await database.insert(runs);
         const total = expected(runs, each).length;
         if (total === 0) return;
-        const exact = await searchRunKeys(database.db, { ...queryOf(each), maxResults: total });
+        const exact = await database.search({ ...queryOf(each), maxResults: total });
         expect(exact.nextPageToken).toBeUndefined();
         if (total === 1) return;
-        const short = await searchRunKeys(database.db, { ...queryOf(each), maxResults: total - 1 });
+        const short = await database.search({ ...queryOf(each), maxResults: total - 1 });
         expect(short.nextPageToken).toBeTypeOf('string');
       }),
       { numRuns: 50 },
@@ -212,7 +212,7 @@ describe('a search of thousands of runs', () => {
         do {
           // Few pages, but to the end: past the numbers, through NaN, to the runs without the metric.
           const maxResults = seen.length === 0 ? 700 : 12_000;
-          const page = await searchRunKeys(database.db, { ...query, maxResults, pageToken });
+          const page = await database.search({ ...query, maxResults, pageToken });
           seen.push(...page.keys.map((key) => database.runs.get(key)?.runId ?? ''));
           pageToken = page.nextPageToken;
         } while (pageToken !== undefined);
@@ -240,7 +240,7 @@ describe('values longer than what an index keeps of them', () => {
     );
     for (const value of values) {
       for (const filter of [`params.p = '${value}'`, `params.p IN ('${value}', 'y')`]) {
-        const { keys } = await searchRunKeys(database.db, {
+        const { keys } = await database.search({
           workspaceId,
           experimentIds: ['0'],
           filter,
@@ -268,21 +268,21 @@ describe('page tokens', () => {
   beforeAll(async () => {
     database = await createModelDatabase(experimentIds);
     await database.insert(fc.sample(arbitraryRun([0]), { numRuns: 5, seed: 1 }));
-    token = (await searchRunKeys(database.db, query)).nextPageToken ?? '';
+    token = (await database.search(query)).nextPageToken ?? '';
   });
   afterAll(() => database[Symbol.asyncDispose]());
 
   const refusal = async (changed: Partial<RunQuery>) => {
-    const error: unknown = await searchRunKeys(database.db, { ...query, pageToken: token, ...changed }).catch(
-      (thrown: unknown) => thrown,
-    );
+    const error: unknown = await database
+      .search({ ...query, pageToken: token, ...changed })
+      .catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(MlflowError);
     expect((error as MlflowError).errorCode).toBe('INVALID_PARAMETER_VALUE');
     return (error as MlflowError).message;
   };
 
   test('go on where the page ended, with another page size as well', async () => {
-    const { keys } = await searchRunKeys(database.db, { ...query, maxResults: 10, pageToken: token });
+    const { keys } = await database.search({ ...query, maxResults: 10, pageToken: token });
     expect(keys).toHaveLength(4);
   });
 
@@ -322,7 +322,7 @@ describe('experiments of a search', () => {
     await database.insert(fc.sample(arbitraryRun([0]), { numRuns: 3, seed: 2 }));
     const search = async (...ids: string[]) =>
       (
-        await searchRunKeys(database.db, {
+        await database.search({
           workspaceId,
           experimentIds: ids,
           viewType: 'ALL',
@@ -342,7 +342,7 @@ describe('experiments of a search', () => {
     await using database = await createModelDatabase([0]);
     await database.insert(fc.sample(arbitraryRun([0]), { numRuns: 3, seed: 2 }));
     const search = (filter: string) =>
-      searchRunKeys(database.db, {
+      database.search({
         workspaceId,
         experimentIds: ['0'],
         filter,
