@@ -73,7 +73,7 @@ export async function openCallers(options: CallersOptions): Promise<Callers> {
       now,
     }),
     authorizationUri: () => (settings.auth === 'token' ? undefined : `${authorityUrl()}/${tenant.tenant_id}`),
-    onRefusal: (reason) => logger.debug({ reason }, 'access token refused'),
+    onRefusal: (reason, claimed) => logger.debug({ reason, claimed }, 'access token refused'),
   });
   const authenticator = withJobTokens(signIn, jobTokens);
   const roles = createRoleDirectory(engine);

@@ -208,7 +208,7 @@ export function describeWorkspace(command: Command, surroundings: Surroundings):
       if (name === undefined) throw unnamed('delete');
       await at(options, 'read', async (place) => {
         const id = idOf(place, name, options);
-        if (!(await isThere(place, id))) throw new CommandError(3, `There is no workspace ${name}.`);
+        if (!(await isThere(place, id))) throw new CommandError(3, `There is no workspace ${id}.`);
         const isForced = (options.force ?? options.permanentlyDelete) === true;
         await place.send('DELETE', id + (isForced ? '?forceToPurge=true' : '')).catch((error: unknown) => {
           const message = error instanceof Error ? error.message : String(error);

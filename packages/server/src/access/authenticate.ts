@@ -4,7 +4,7 @@ import type { Principal } from './caller.ts';
 import { RefusedToken } from './refused-token.ts';
 import { hashSecret, isSecret } from './token-secret.ts';
 import { findTokenByHash, type TokenRow } from './token-store.ts';
-import { looksLikeJwt, type TokenVerifier } from './verify-token.ts';
+import { claimedNames, looksLikeJwt, type ClaimedNames, type TokenVerifier } from './verify-token.ts';
 
 /**
  * Who is calling: turns the `Authorization` header into a principal. A token comes as Bearer, or as the password of Basic
@@ -34,8 +34,8 @@ export interface AuthenticatorOptions {
   readonly verify: TokenVerifier;
   /** Where clients can sign in; undefined where access tokens are not taken. */
   readonly authorizationUri: () => string | undefined;
-  /** Hears why an access token was refused, never the token. */
-  readonly onRefusal: (reason: string) => void;
+  /** Hears why an access token was refused, and whose it says that it is; never the token. */
+  readonly onRefusal: (reason: string, claimed: ClaimedNames) => void;
 }
 
 export const rememberedForMs = 5_000;
@@ -121,7 +121,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       };
     } catch (error) {
       if (!(error instanceof RefusedToken)) throw error;
-      onRefusal(error.message);
+      onRefusal(error.message, claimedNames(token));
       throw unauthenticated(error.reason, error.reason === 'expired' ? expiredToken : invalidToken, error);
     }
   }

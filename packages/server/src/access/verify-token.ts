@@ -10,6 +10,7 @@ import {
 import type { Audiences } from './audiences.ts';
 import type { Principal } from './caller.ts';
 import { RefusedToken } from './refused-token.ts';
+import { outOfTime } from './token-times.ts';
 
 /**
  * Access tokens: JWTs that an issuer has signed whom this server trusts. A token only says who claims to have issued it and
@@ -97,6 +98,26 @@ function readClaimed(token: string): { keyId: string; issuer: string } {
   }
 }
 
+export interface ClaimedNames {
+  /** The id of a principal, and of the application that it signed in with. */
+  readonly object?: string;
+  readonly application?: string;
+}
+
+/** Whose a token says that it is, whether or not that is so: for the log, where somebody looks for their own. */
+export function claimedNames(token: string): ClaimedNames {
+  try {
+    const { oid, sub, azp, appid } = decodeJwt<Record<string, unknown>>(token);
+    const [object, application] = [oid ?? sub, appid ?? azp];
+    return {
+      ...(typeof object === 'string' ? { object: printable(object) } : {}),
+      ...(typeof application === 'string' ? { application: printable(application) } : {}),
+    };
+  } catch {
+    return {};
+  }
+}
+
 async function verify(token: string, key: VerificationKey, issuer: string, time: number): Promise<JWTPayload> {
   try {
     const { payload } = await jwtVerify(token, key, {
@@ -108,7 +129,15 @@ async function verify(token: string, key: VerificationKey, issuer: string, time:
     });
     return payload;
   } catch (cause) {
-    if (cause instanceof errors.JWTExpired) throw new RefusedToken('expired', 'it has expired', { cause });
+    const times = outOfTime(cause, time);
+    if (times?.isLate === true) {
+      throw new RefusedToken('expired', `it has expired: it was good until ${times.until}, and now is ${times.now}`, {
+        cause,
+      });
+    }
+    if (times !== undefined) {
+      throw new RefusedToken('invalid', `it is good only from ${times.from} on, and now is ${times.now}`, { cause });
+    }
     // A key of another kind than the algorithm's is a TypeError.
     if (cause instanceof errors.JOSEError || cause instanceof TypeError) {
       throw new RefusedToken('invalid', printable(cause.message), { cause });

@@ -2,6 +2,7 @@ import { timingSafeEqual, X509Certificate } from 'node:crypto';
 import { decodeProtectedHeader, errors, jwtVerify } from 'jose';
 import { plainAudience } from '../access/audiences.ts';
 import { hashSecret } from '../access/token-secret.ts';
+import { outOfTime } from '../access/token-times.ts';
 import type { Db } from '../database/engine.ts';
 import type { AuthorityParts, AuthorityRequest } from './authority.ts';
 import { listCredentials, type CredentialRow, type ObjectRow } from './directory-store.ts';
@@ -10,7 +11,7 @@ import type { Fields } from './fields.ts';
 import { findGrant, hashGrant, insertGrant, removeExpiredGrants } from './grant-store.ts';
 import { findApplicationRow } from './identities.ts';
 import type { ClientProof } from './issue-tokens.ts';
-import { OAuthError } from './oauth-error.ts';
+import { assertionOutOfTime, OAuthError } from './oauth-error.ts';
 import { loopbackRedirects } from './redirect-uri.ts';
 import { readAsked } from './scopes.ts';
 import { isTenant } from './tenant.ts';
@@ -154,6 +155,8 @@ async function checkAssertion(
     currentDate: new Date(time),
     requiredClaims: ['aud', 'exp', 'jti'],
   }).catch((error: unknown) => {
+    const times = outOfTime(error, time);
+    if (times !== undefined) throw assertionOutOfTime(times, error);
     throw badAssertion(error instanceof errors.JOSEError ? error.message : 'it could not be read', error);
   });
   const audiences = typeof payload.aud === 'string' ? [payload.aud] : (payload.aud ?? []);

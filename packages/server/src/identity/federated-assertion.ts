@@ -1,9 +1,10 @@
 import { invalidParameter } from '@lazuli/contract';
 import { decodeJwt, decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from 'jose';
 import { createRemoteKeys, type RemoteKeys } from '../access/remote-keys.ts';
+import { outOfTime } from '../access/token-times.ts';
 import { signatureAlgorithms } from '../access/verify-token.ts';
 import { isLoopback } from '../settings/loopback.ts';
-import { OAuthError } from './oauth-error.ts';
+import { assertionOutOfTime, OAuthError } from './oauth-error.ts';
 
 /**
  * Workload identity federation: an application signs in with a token that its platform (Kubernetes, a CI service, another
@@ -117,6 +118,8 @@ async function verified(
     });
     return payload;
   } catch (cause) {
+    const times = outOfTime(cause, now());
+    if (times !== undefined) throw assertionOutOfTime(times, cause);
     // A key of another kind than the algorithm's is a TypeError.
     if (cause instanceof errors.JOSEError || cause instanceof TypeError) throw refused(printable(cause.message), cause);
     throw cause;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { OutOfTime } from '../access/token-times.ts';
 
 /**
  * The refusals of the authority, with Entra's numbers: clients and people look for these.
@@ -14,6 +15,7 @@ const refusals = {
   expired_secret: [7000222, 'invalid_client', 401],
   missing_secret: [7000218, 'invalid_client', 401],
   bad_assertion: [700027, 'invalid_client', 401],
+  assertion_time: [700024, 'invalid_client', 401],
   unknown_audience: [700212, 'invalid_client', 401],
   unknown_subject: [700213, 'invalid_client', 401],
   unsupported_grant: [70003, 'unsupported_grant_type', 400],
@@ -58,6 +60,16 @@ export function revoked(): OAuthError {
   return new OAuthError(
     'revoked_refresh',
     'The provided grant has expired due to it being revoked, a fresh auth token is needed.',
+  );
+}
+
+/** *Entra's words; people search for them.* */
+export function assertionOutOfTime({ from, until, now }: OutOfTime, cause: unknown): OAuthError {
+  const begin = from === undefined ? '' : `assertion valid from ${from}, `;
+  return new OAuthError(
+    'assertion_time',
+    `Client assertion is not within its valid time range. Current time: ${now}, ${begin}expiry time of assertion ${until}.`,
+    { cause },
   );
 }
 

@@ -149,6 +149,7 @@ test('the debug log says why a token was refused, and never holds the token, a s
   const log = lines.join('');
   expect(log).toContain('access token refused');
   expect(log).toContain('is not trusted');
+  expect(log).toContain(`"claimed":{"object":"${String(decodeJwt(good)['oid'])}","application":`);
   expect(log).toContain('"code":"AADSTS50126"');
   for (const secret of [good.slice(0, 60), good.split('.')[2] ?? '', 'hunter2', 'in-the-query'])
     expect(log).not.toContain(secret);
