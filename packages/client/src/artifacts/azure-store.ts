@@ -11,7 +11,7 @@ import {
   type ArtifactStore,
   type TransferOptions,
 } from './artifact-store.ts';
-import { md5Header, type DigestOf } from './content-digest.ts';
+import { hashing, md5Header, type DigestOf } from './content-digest.ts';
 
 /**
  * Files of an Azure ML workspace. The run history service (for a run) or the artifact service (for what was uploaded by
@@ -92,8 +92,9 @@ export function azureStore(
       return [...entries.values()];
     },
     async upload(uploads, options = {}) {
-      const { signal, parallel = 4, onProgress, verify = true } = options;
-      const md5Of = (content: Blob) => md5Header(content, verify ? digestOf : undefined);
+      const { signal, parallel = 4, onProgress, verify } = options;
+      const hashes = hashing(verify, digestOf);
+      const md5Of = (content: Blob) => md5Header(content, hashes);
       for (let start = 0; start < uploads.length; start += pathsInOneRequest) {
         const batch = uploads.slice(start, start + pathsInOneRequest);
         const addresses = await addressesOf(
