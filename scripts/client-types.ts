@@ -72,9 +72,13 @@ for (const [name, text] of files) {
   const contract = `'${up.startsWith('.') ? up : `./${up}`}/contract.js'`;
   const rewritten = text
     .replaceAll(/(from |import\()(['"])(\.[^'"]*)\.ts\2/g, "$1'$3.js'")
-    .replaceAll(/(['"])@lazuli\/contract\1/g, contract);
+    .replaceAll(/(['"])@lazuli\/contract\1/g, contract)
+    // TypeScript before 5.7 knows no kinds of Uint8Array, and what is read with types of Node before 24 is a Buffer of any kind.
+    .replaceAll('Uint8Array<ArrayBuffer>', 'Uint8Array');
   await mkdir(dirname(join(out, name)), { recursive: true });
-  await writeFile(join(out, name), rewritten);
+  // A program for browsers has seldom said that it knows of `await using`.
+  const library = text.includes('AsyncDisposable') ? '/// <reference lib="esnext.disposable" />\n' : '';
+  await writeFile(join(out, name), library + rewritten);
 }
 console.log(`${files.size} declaration files`);
 

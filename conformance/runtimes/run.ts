@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { npmEnvironment } from '../environments.mjs';
 import { runInBrowser } from './browser.ts';
 import { check, count, relay, skip } from './checks.ts';
+import { checkDeclarations } from './declarations.ts';
 import { findRuntimes, installTarballs, node24 } from './installed.ts';
 import { runReadme } from './readme.ts';
 
@@ -67,6 +68,7 @@ async function runAll(): Promise<void> {
   };
   await Promise.all([worker(), worker()]);
   await runInBrowser(folder, url, token);
+  await checkDeclarations(folder);
   const open = { dataDir: join(temporary, 'open-data'), lazuli };
   const { url: openUrl, stop: stopOpen } = await serve(open.dataDir);
   try {

@@ -154,10 +154,15 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof EndWithStatus) return error.exitCode;
-    if (!(error instanceof CommandError)) throw error;
+    if (!(error instanceof CommandError || isOfSystem(error))) throw error;
     output.remark(`lazuli: ${error.message}`);
-    return error.exitCode;
+    return error instanceof CommandError ? error.exitCode : 1;
   }
+}
+
+/** A folder that is not there, a disk that is full: it is the person's to mend, and where the program stood does not help. */
+function isOfSystem(error: unknown): error is Error {
+  return error instanceof Error && 'syscall' in error;
 }
 
 /** Only the command that is called is loaded: `lazuli --help` opens no server code. */

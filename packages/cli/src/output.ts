@@ -46,9 +46,12 @@ export class AnswerWithStatus {
 
 export function createOutput(stdout: NodeJS.WritableStream, stderr: NodeJS.WritableStream): Output {
   for (const stream of [stdout, stderr]) {
-    // `lazuli token list | head -1` closes the pipe early; that is no failure.
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
+      // `lazuli token list | head -1` closes the pipe early; that is no failure.
+      if (error.code === 'EPIPE') return;
+      // A full disk, say. Nobody waits for a stream, so there is no one to tell but the person.
+      stderr.write(`lazuli: The output cannot be written: ${error.message}\n`);
+      process.exit(1);
     });
   }
   return {

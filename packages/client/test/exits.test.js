@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { createClient, resumeLog } from '../dist/index.js';
 import { freePort, startServer } from './serving.js';
 
@@ -46,6 +47,15 @@ function runProgram(text, { url = server.url, onSaid = () => {} } = {}) {
     child.on('error', reject);
     child.on('close', (code, signal) => resolve({ code, signal, said, errors }));
   });
+}
+
+const interrupted = new WeakSet();
+/** As Ctrl-C does; one that has no effect is followed by an end that the test sees. */
+function interruptOnce(said, child) {
+  if (!said.includes('\n') || interrupted.has(child)) return;
+  interrupted.add(child);
+  child.kill('SIGINT');
+  setTimeout(() => child.kill('SIGKILL'), 10_000).unref();
 }
 
 const runOf = async (said) => (await client.runs.getRun({ run_id: said.trim().split('\n')[0] })).run;
@@ -111,6 +121,65 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     assert.equal((await runOf(ended.said)).info.status, 'KILLED');
   });
 }
+
+// As signal-exit 4 does, which spinners, prompts and child processes bring along: it kills where it is alone, and counts itself.
+const likeSignalExit = `
+  globalThis[Symbol.for('signal-exit emitter')] = { count: 1 };
+  const end = () => {
+    if (process.listeners('SIGINT').length !== 1) return;
+    console.log('the other one has cleaned up');
+    process.off('SIGINT', end);
+    process.kill(process.pid, 'SIGINT');
+  };
+  process.on('SIGINT', end);`;
+
+test('another library that waits until nobody else listens for a signal does not keep the process alive', async () => {
+  const ended = await runProgram(
+    `${likeSignalExit}
+    const run = await lazuli.startRun();
+    console.log(run.runId);
+    setInterval(() => {}, 1_000);`,
+    { onSaid: (said, child) => interruptOnce(said, child) },
+  );
+  assert.equal(ended.signal, 'SIGINT', ended.errors);
+  assert.match(ended.said, /has cleaned up/);
+  assert.equal((await runOf(ended.said)).info.status, 'KILLED');
+});
+
+test('two copies of the client in one process both end their runs when a signal comes', async () => {
+  const copy = join(folder, 'copy');
+  await cp(new URL('../dist/', import.meta.url), copy, { recursive: true });
+  await writeFile(join(copy, 'package.json'), '{ "type": "module" }');
+  const ended = await runProgram(
+    `const other = await import(${JSON.stringify(pathToFileURL(join(copy, 'index.js')).href)});
+    const runs = [await lazuli.startRun(), await other.startRun()];
+    console.log(runs.map(({ runId }) => runId).join('\\n'));
+    setInterval(() => {}, 1_000);`,
+    { onSaid: (said, child) => interruptOnce(said, child) },
+  );
+  assert.equal(ended.signal, 'SIGINT', ended.errors);
+  for (const run_id of ended.said.trim().split('\n')) {
+    assert.equal((await client.runs.getRun({ run_id })).run.info.status, 'KILLED');
+  }
+});
+
+test('what waits is kept also where the user has no home', async () => {
+  const { said, errors } = await runProgram(
+    `import os from 'node:os';
+    import { syncBuiltinESMExports } from 'node:module';
+    // As for a number that the system has no name for, in a container.
+    os.homedir = () => { throw new Error('uv_os_homedir returned ENOENT'); };
+    syncBuiltinESMExports();
+    for (const name of ['XDG_STATE_HOME', 'LAZULI_UNSENT_DIR']) delete process.env[name];
+    const run = await lazuli.startRun();
+    console.log(run.runId);
+    run.logMetric('loss', 1);
+    process.exit(0);`,
+  );
+  const file = join(tmpdir(), 'lazuli-unsent', `${said.trim()}.jsonl`);
+  assert.ok(errors.includes(`They are kept in ${file}`), errors);
+  assert.deepEqual(await resumeLog(file), { sent: 2, refused: [] });
+});
 
 test('what waits when process.exit() is called is kept in a file, which is sent later', async () => {
   const { said, errors } = await runProgram(`

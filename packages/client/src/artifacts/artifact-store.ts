@@ -28,9 +28,9 @@ export interface TransferOptions extends CallOptions {
   readonly parallel?: number;
   readonly onProgress?: (progress: TransferProgress) => void;
   /**
-   * Whether files are held against digests. Uploads are, by default, where the server takes digests. Downloads are
-   * where the store tells one by itself; with `true` the server is asked for one, which it reads the file for, and a
-   * file of which it tells none is refused. `false` checks nothing.
+   * Whether files are held against digests. Uploads are, by default, where the server takes digests, and downloads where the
+   * store tells one by itself. With `true` one is asked for, for which the server reads the file, and where none is told, or
+   * nothing can be hashed, as in browsers, the transfer fails. `false` checks nothing.
    */
   readonly verify?: boolean;
 }

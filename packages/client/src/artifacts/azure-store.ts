@@ -9,7 +9,7 @@ import {
   type ArtifactEntry,
   type ArtifactStore,
 } from './artifact-store.ts';
-import type { DigestOf } from './content-digest.ts';
+import { hashing, type DigestOf } from './content-digest.ts';
 import { openBlob, putBlob } from './signed-blob.ts';
 
 /**
@@ -86,7 +86,8 @@ export function azureStore(
       return [...entries.values()];
     },
     async upload(uploads, options = {}) {
-      const { signal, parallel = 4 } = options;
+      const { signal, parallel = 4, verify } = options;
+      const hashes = hashing(verify, digestOf);
       for (let start = 0; start < uploads.length; start += pathsInOneRequest) {
         const batch = uploads.slice(start, start + pathsInOneRequest);
         const addresses = await addressesOf(
@@ -95,7 +96,7 @@ export function azureStore(
         );
         await inParallel(batch, parallel, async ({ path, content }) => {
           const blob = { url: addresses.get(inRoot(path)) ?? '', path, content, existing: 'refused' } as const;
-          await putBlob(transport, blob, options, digestOf);
+          await putBlob(transport, blob, options, hashes);
         });
       }
     },

@@ -2,7 +2,7 @@ import { invalidParameter, MlflowError } from '@lazuli/contract';
 import { isLoopback } from '../loopback.ts';
 import type { CallOptions, Transport } from '../transport.ts';
 import { checkArtifactPath, encodePath, inParallel, type TransferOptions, type Upload } from './artifact-store.ts';
-import type { DigestOf } from './content-digest.ts';
+import { hashing, type DigestOf } from './content-digest.ts';
 import { blobVersion, putBlob } from './signed-blob.ts';
 
 /**
@@ -17,13 +17,14 @@ export async function putInContainer(
   digestOf: DigestOf | undefined,
 ): Promise<void> {
   const urlOf = addressing(address);
+  const hashes = hashing(options.verify, digestOf);
   await inParallel(uploads, options.parallel ?? 4, async ({ path, content }) => {
     const url = urlOf(path);
     try {
       if ((await sizeOf(transport, url, options)) === content.size) {
         options.onProgress?.({ path, bytes: content.size, total: content.size });
       } else {
-        await putBlob(transport, { url, path, content, existing: 'replaced' }, options, digestOf);
+        await putBlob(transport, { url, path, content, existing: 'replaced' }, options, hashes);
       }
     } catch (cause) {
       if (isUnreadable(cause)) throw invalidParameter(`'${path}' cannot be read, or has changed meanwhile.`);

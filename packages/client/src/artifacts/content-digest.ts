@@ -1,3 +1,5 @@
+import { invalidParameter } from '@lazuli/contract';
+
 /** A digest of a whole file, as the store that keeps it tells. */
 export interface ContentDigest {
   readonly algorithm: 'sha256' | 'md5';
@@ -7,6 +9,14 @@ export interface ContentDigest {
 
 /** Hashes content piece by piece; gives Base64. */
 export type DigestOf = (content: Blob, algorithm: ContentDigest['algorithm']) => Promise<string>;
+
+/** What hashes a transfer that is to be verified, or by default where that is possible. */
+export function hashing(verify: boolean | undefined, digestOf: DigestOf | undefined): DigestOf | undefined {
+  if (verify !== true || digestOf !== undefined) return verify === false ? undefined : digestOf;
+  throw invalidParameter(
+    "'verify: true' cannot be had here: files are hashed in Node, Deno and Bun alone, not in browsers. Without it they are sent as they are.",
+  );
+}
 
 /** *RFC 9530: the answer then tells the digest of the whole file, if the server can.* */
 export const wantDigest = { 'want-repr-digest': 'sha-256=10' } as const;

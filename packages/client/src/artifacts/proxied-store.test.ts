@@ -27,6 +27,7 @@ function proxy(answer: (call: string, text: string) => Response | undefined, has
   return {
     store: proxiedStore(transport, '0/run/artifacts', settings),
     storeOfWhole: proxiedStore(transport, '0/run/artifacts', { ...settings, minimumSize: Infinity }),
+    storeWithoutHashes: proxiedStore(transport, '0/run/artifacts', { minimumSize: 10, partSize: 4 }),
     requests,
   };
 }
@@ -158,4 +159,27 @@ test('each part goes with its MD5, which stores hold it against', async () => {
     ...parts.slice(0, 3).map(({ body }) => md5(body)),
     ...[null, null, null],
   ]);
+});
+
+test('what cannot be hashed here is not sent as if it were verified', async () => {
+  const { requests, storeWithoutHashes } = proxy(tells);
+  const uploads = [{ path: 'a', content: new Blob(['bytes']) }];
+  await expect(storeWithoutHashes.upload(uploads, { verify: true })).rejects.toThrow(/not in browsers/);
+  await expect(
+    storeWithoutHashes.upload([{ path: 'a', content: new Blob(['0123456789']) }], { verify: true }),
+  ).rejects.toThrow(/'verify: true' cannot be had here/);
+  expect(requests).toEqual([]);
+  await storeWithoutHashes.upload(uploads);
+  expect(requests).toHaveLength(1);
+});
+
+test('an upload that is to be verified fails where the server tells no digest', async () => {
+  const { storeOfWhole } = proxy(() => undefined);
+  const uploads = [{ path: 'a', content: new Blob(['bytes']) }];
+  await storeOfWhole.upload(uploads);
+  for (let time = 0; time < 2; time++) {
+    await expect(storeOfWhole.upload(uploads, { verify: true })).rejects.toThrow(
+      "'a' was sent, but cannot be verified: the server tells no digest of it.",
+    );
+  }
 });

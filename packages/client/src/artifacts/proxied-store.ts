@@ -1,6 +1,6 @@
 import { MlflowError, type FileInfo } from '@lazuli/contract';
 import type { Transport } from '../transport.ts';
-import { digestIn, md5Header, wantDigest, type DigestOf } from './content-digest.ts';
+import { digestIn, hashing, md5Header, wantDigest, type DigestOf } from './content-digest.ts';
 import {
   checkArtifactPath,
   encodePath,
@@ -49,8 +49,9 @@ export function proxiedStore(transport: Transport, root: string, settings: Trans
     options.onProgress?.({ path, bytes: content.size, total: content.size });
   }
 
-  async function uploadWhole({ path, content }: Upload, { signal, verify = true }: TransferOptions): Promise<void> {
-    const digestOf = verify && takesDigests.get(transport) !== false ? settings.digestOf : undefined;
+  async function uploadWhole({ path, content }: Upload, { signal, verify }: TransferOptions): Promise<void> {
+    const hashes = hashing(verify, settings.digestOf);
+    const digestOf = verify !== true && takesDigests.get(transport) === false ? undefined : hashes;
     const isCheap = takesDigests.get(transport) === true || content.size <= cheaplyHashed;
     const named = isCheap ? await digestOf?.(content, 'sha256') : undefined;
     const response = await transport.exchange('PUT', `${transport.url}${api}/artifacts/${placeOf(path)}`, {
@@ -66,7 +67,13 @@ export function proxiedStore(transport: Transport, root: string, settings: Trans
     if (digestOf === undefined) return;
     const stored = digestIn(response);
     takesDigests.set(transport, stored !== undefined);
-    if (stored === undefined || stored.algorithm !== 'sha256') return;
+    if (stored?.algorithm !== 'sha256') {
+      if (verify !== true) return;
+      throw new MlflowError(
+        'BAD_REQUEST',
+        `'${path}' was sent, but cannot be verified: the server tells no digest of it. Without 'verify: true' that is no failure.`,
+      );
+    }
     const sent = named ?? (await digestOf(content, 'sha256'));
     if (sent === stored.value) return;
     throw new MlflowError(
@@ -117,8 +124,9 @@ async function uploadInParts(
   place: string,
   { path, content }: Upload,
   { partSize, digestOf }: TransferSettings,
-  { signal, parallel = 4, onProgress, verify = true }: TransferOptions,
+  { signal, parallel = 4, onProgress, verify }: TransferOptions,
 ): Promise<boolean> {
+  const hashes = hashing(verify, digestOf);
   const size = Math.max(partSize, Math.ceil(content.size / mostParts));
   const slash = place.lastIndexOf('/');
   // *MLflow: the path of the address is the file's folder, that of the body its name.*
@@ -147,7 +155,7 @@ async function uploadInParts(
       const part = content.slice((part_number - 1) * size, part_number * size);
       const response = await transport.exchange('PUT', url, {
         body: part,
-        headers: { ...headers, ...(await md5Header(part, verify ? digestOf : undefined)) },
+        headers: { ...headers, ...(await md5Header(part, hashes)) },
         signed: 'by URL',
         ...(signal === undefined ? {} : { signal }),
       });

@@ -21,10 +21,10 @@ export interface BlobUpload extends Upload {
 export async function putBlob(
   transport: Transport,
   { url, path, content, existing }: BlobUpload,
-  { signal, parallel = 4, onProgress, verify = true }: TransferOptions,
-  digestOf: DigestOf | undefined,
+  { signal, parallel = 4, onProgress }: TransferOptions,
+  hashes: DigestOf | undefined,
 ): Promise<void> {
-  const md5Of = (piece: Blob) => md5Header(piece, verify ? digestOf : undefined);
+  const md5Of = (piece: Blob) => md5Header(piece, hashes);
   const common = { signed: 'by URL', ...(signal === undefined ? {} : { signal }) } as const;
   const headers = { 'x-ms-version': blobVersion };
   const whole = existing === 'refused' ? { ...headers, 'if-none-match': '*' } : headers;

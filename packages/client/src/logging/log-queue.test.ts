@@ -1,8 +1,8 @@
 import { compileWriter, contract, MlflowError } from '@lazuli/contract';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { batchLength, batchOf, type LogEntry } from './log-entry.ts';
-import { createLogQueue, type LogQueueOptions } from './log-queue.ts';
+import { createLogQueue, type LogQueue, type LogQueueOptions } from './log-queue.ts';
 
 const metric = (index: number): LogEntry => ({
   kind: 'metric',
@@ -42,6 +42,10 @@ function queueTo(
     ...options,
   });
   return { queue, taken, kept, warnings, requests: () => requests };
+}
+
+async function emptied(queue: LogQueue): Promise<void> {
+  await vi.waitFor(() => expect(queue.waiting).toBe(0));
 }
 
 test('what is logged arrives in its order, in batches', async () => {
@@ -98,6 +102,28 @@ test('a run that takes nothing costs a few requests, not one for each entry', as
   for (let index = 0; index < 3_000; index++) void queue.push(metric(index));
   await expect(queue.close()).rejects.toThrow(/refused the metric 'loss' and 2999 others: The run is deleted/);
   expect(requests()).toBeLessThan(60);
+});
+
+test('what is refused while nobody waits is said at once, and again where somebody does', async () => {
+  const { queue, warnings } = queueTo(() => new MlflowError('INVALID_PARAMETER_VALUE', 'The run is deleted'));
+  for (let index = 0; index < 3; index++) {
+    await queue.push(metric(index));
+    await emptied(queue);
+  }
+  expect(warnings).toEqual(["The server refused the metric 'loss': The run is deleted"]);
+  await expect(queue.wait()).rejects.toThrow(/the metric 'loss' and 2 others: The run is deleted/);
+});
+
+test('values of a run whose token is refused are kept, and that is said at once', async () => {
+  const { queue, kept, warnings } = queueTo(() => new MlflowError('UNAUTHENTICATED', 'The token has expired'));
+  for (let index = 0; index < 3; index++) {
+    await queue.push(metric(index));
+    await emptied(queue);
+  }
+  expect(kept).toHaveLength(3);
+  expect(warnings).toHaveLength(1);
+  expect(warnings[0]).toMatch(/^1 logged values could not be sent: The token has expired. They are kept in kept.jsonl/);
+  await expect(queue.close()).rejects.toThrow(/^3 logged values could not be sent/);
 });
 
 test('an outage is waited for while the run lives', async () => {

@@ -56,9 +56,11 @@ export function createLogQueue(options: LogQueueOptions): LogQueue {
   let room: PromiseWithResolved | undefined;
   let isClosing = false;
   let isAbandoned = false;
-  let refusals: Refusal[] = [];
+  /** Since this was last told. The others are counted alone: a run that somebody deleted refuses whatever comes, for hours. */
+  let refused: { readonly first: Refusal; readonly count: number } | undefined;
   /** Refusals since something was last delivered, if they all had the same reason. */
   let sameReason = 0;
+  let lastReason = '';
   let loss: Loss | undefined;
   const stop = new AbortController();
 
@@ -92,14 +94,15 @@ export function createLogQueue(options: LogQueueOptions): LogQueue {
     while (waiting() > 0 && !isAbandoned) {
       const count = batchLength(entries, head);
       const batch = entries.slice(head, head + count);
-      const known = refusals.length;
+      const refusals: Refusal[] = [];
       try {
-        await deliver(batch);
-        if (!stop.signal.aborted) advance(count);
-      } catch (error) {
+        await deliver(batch, refusals);
         if (stop.signal.aborted) return;
+        noteRefusals(refusals);
+        advance(count);
+      } catch (error) {
         // The whole batch goes again, and its refusals with it.
-        refusals.length = known;
+        if (stop.signal.aborted) return;
         if (isClosing || !isWorthWaiting(error)) {
           keepRest(error);
           return;
@@ -110,49 +113,59 @@ export function createLogQueue(options: LogQueueOptions): LogQueue {
   }
 
   /** Delivers entries, or finds out which ones of them the server refuses. Rejects where that cannot be known. */
-  async function deliver(batch: readonly LogEntry[]): Promise<void> {
+  async function deliver(batch: readonly LogEntry[], refusals: Refusal[]): Promise<void> {
     try {
       await options.send(batch, stop.signal);
       sameReason = 0;
     } catch (error) {
       if (!isAboutEntries(error)) throw error;
       if (batch.length === 1) {
-        sameReason = messageOf(error) === messageOf(refusals.at(-1)?.error) ? sameReason + 1 : 1;
+        sameReason = messageOf(error) === lastReason ? sameReason + 1 : 1;
+        lastReason = messageOf(error);
         refusals.push({ entry: batch[0], error });
         return;
       }
       const middle = Math.ceil(batch.length / 2);
       for (const half of [batch.slice(0, middle), batch.slice(middle)]) {
         if (sameReason >= sameRefusals) refusals.push(...half.map((entry) => ({ entry, error })));
-        else await deliver(half);
+        else await deliver(half, refusals);
       }
     }
+  }
+
+  function noteRefusals(refusals: readonly Refusal[]): void {
+    const [first] = refusals;
+    if (first === undefined) return;
+    const isFirst = refused === undefined;
+    refused = { first: refused?.first ?? first, count: (refused?.count ?? 0) + refusals.length };
+    if (isFirst) warnUnheard(refusalText(refused));
   }
 
   function keepRest(error: unknown): void {
     const rest = entries.slice(head);
     if (rest.length === 0) return;
     const place = options.keep?.(rest);
+    const isFirst = loss === undefined;
     loss = { entries: (loss?.entries ?? 0) + rest.length, error, place };
+    if (isFirst) warnUnheard(lossText(loss));
     advance(rest.length);
+  }
+
+  /** A service may log for days until its run ends: where nobody waits for what became of it, the first failure is said at once. */
+  function warnUnheard(message: string): void {
+    if (waiters.length === 0 && !isClosing) options.warn(message);
   }
 
   /** Rejects once with what was refused or could not be sent since the last time. */
   function report(): void {
-    const [first] = refusals;
-    const refused = refusals.length;
+    const told = refused;
     const lost = loss;
-    refusals = [];
+    refused = undefined;
     loss = undefined;
     const parts: string[] = [];
-    if (first !== undefined) {
-      const others = refused === 1 ? '' : ` and ${refused - 1} others`;
-      parts.push(
-        `The server refused the ${first.entry?.kind} '${first.entry?.key}'${others}: ${messageOf(first.error)}`,
-      );
-    }
+    if (told !== undefined) parts.push(refusalText(told));
     if (lost !== undefined) parts.push(lossText(lost));
-    const cause = lost?.error ?? first?.error;
+    const cause = lost?.error ?? told?.first.error;
     if (parts.length === 0) return;
     const known = cause instanceof MlflowError ? cause : undefined;
     const { status, requestId } = known ?? {};
@@ -226,6 +239,11 @@ function lossText({ entries, error, place }: Loss): string {
   const where =
     place === undefined ? 'They are lost.' : `They are kept in ${place}; 'lazuli runs resume-log ${place}' sends them.`;
   return `${entries} logged values could not be sent: ${messageOf(error)}. ${where}`;
+}
+
+function refusalText({ first, count }: { readonly first: Refusal; readonly count: number }): string {
+  const others = count === 1 ? '' : ` and ${count - 1} others`;
+  return `The server refused the ${first.entry?.kind} '${first.entry?.key}'${others}: ${messageOf(first.error)}`;
 }
 
 interface Refusal {

@@ -10,6 +10,10 @@ import type { FinalStatus } from '../tracking/run-handle.ts';
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const graceMs = 5_000;
 
+/** By it copies of this client know one another's listeners: a program may have loaded more than one. */
+const mark = Symbol.for('@lazuli/client: ends runs');
+Object.defineProperty(kill, mark, { value: true });
+
 const open = new Set<ExitingRun>();
 let isSignalled = false;
 
@@ -54,7 +58,7 @@ function leave(exitCode: number): void {
 
 function kill(signal: NodeJS.Signals): void {
   // The program has a plan of its own for this signal; it ends its runs, or the process does.
-  if (isSignalled || process.listenerCount(signal) > 1) return;
+  if (isSignalled || hasOwnPlan(signal)) return;
   isSignalled = true;
   const late = new Promise<void>((resolve) => setTimeout(resolve, graceMs));
   void Promise.race([Promise.allSettled([...open].map((run) => run.kill())).then(warnOf), late]).then(() => {
@@ -62,6 +66,25 @@ function kill(signal: NodeJS.Signals): void {
     unlisten();
     process.kill(process.pid, signal);
   });
+}
+
+/**
+ * Whether somebody else listens who would not step back for others. The package `signal-exit` (behind spinners, prompts and
+ * child processes) does as this module: where each waited for the other, no signal would end the process.
+ */
+function hasOwnPlan(signal: NodeJS.Signals): boolean {
+  const others = process.listeners(signal).filter((listener) => !(mark in listener));
+  return (
+    others.length >
+    ofSignalExit(globalThis, Symbol.for('signal-exit emitter')) + ofSignalExit(process, '__signal_exit_emitter__')
+  );
+}
+
+/** *signal-exit 4 and 3 tell there how many listeners of theirs each signal has.* */
+function ofSignalExit(holder: object, name: symbol | string): number {
+  const emitter: unknown = Reflect.get(holder, name);
+  const count: unknown = typeof emitter === 'object' && emitter !== null && 'count' in emitter ? emitter.count : 0;
+  return typeof count === 'number' ? count : 0;
 }
 
 function warnOf(results: readonly PromiseSettledResult<void>[]): void {

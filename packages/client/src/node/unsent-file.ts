@@ -9,9 +9,17 @@ import type { CallOptions, Transport } from '../transport.ts';
 
 /** Where work that was not sent waits: LAZULI_UNSENT_DIR, else the user's folder for the state of programs. */
 function foldersOf(environment: Environment): string[] {
-  const own = environment['LAZULI_UNSENT_DIR'];
-  const state = environment['XDG_STATE_HOME'] || join(homedir(), '.local', 'state');
-  return [...(own ? [own] : []), join(state, 'lazuli', 'unsent'), join(tmpdir(), 'lazuli-unsent')];
+  const places = [environment['LAZULI_UNSENT_DIR'], stateFolder(environment), join(tmpdir(), 'lazuli-unsent')];
+  return places.filter((place): place is string => Boolean(place));
+}
+
+function stateFolder(environment: Environment): string | undefined {
+  try {
+    return join(environment['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'lazuli', 'unsent');
+  } catch {
+    // *A container may run as a number that has no name*, and so no home.
+    return undefined;
+  }
 }
 
 /** Appends lines to the file of a run, at once, because the process may be about to end. Gives the file, if one took them. */
