@@ -234,8 +234,14 @@ function placeOfUri(uri = ''): WorkspaceNames {
 
 /** Its id as a resource. */
 export function workspaceId({ subscription = '', group = '', name = '' }: WorkspaceNames): string {
-  const [s, g, w] = [subscription, group, name].map(encodeURIComponent);
+  const [s, g, w] = [subscription, group, name].map(segmentOf);
   return `/subscriptions/${s}/resourceGroups/${g}/providers/Microsoft.MachineLearningServices/workspaces/${w}`;
+}
+
+/** A part of a path: with a slash, or as `..`, it would be a path of its own, and the answer about something else. */
+function segmentOf(text: string): string {
+  if (!/[/\\]|^\.\.?$/.test(text)) return encodeURIComponent(text);
+  throw new CommandError(2, `${JSON.stringify(text)} is no name of a workspace, a group or a subscription.`);
 }
 
 interface WorkspaceConfig {

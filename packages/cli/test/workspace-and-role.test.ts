@@ -25,6 +25,20 @@ describe('lazuli workspace', () => {
     expect(made).toMatchObject({ status: 0, stderr: 'The workspace vision is created.\n' });
     expect(JSON.parse(made.stdout)).toMatchObject({ name: 'vision', resourceGroup: 'team', mlflow_tracking_uri: uri });
     expect(await workspace('create', 'vision', ...there)).toMatchObject({ status: 1, stdout: '' });
+    for (const [verb, name] of [
+      ['create', 'a/b'],
+      ['show', '..'],
+      ['delete', '.'],
+    ] as const) {
+      expect(await workspace(verb, name, ...there)).toMatchObject({
+        status: 2,
+        stderr: expect.stringContaining(`"${name}" is no name of a workspace`) as string,
+      });
+    }
+    expect(await workspace('delete', 'vision')).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining('/resourceGroups/lazuli/') as string,
+    });
 
     expect((await workspace('show', 'vision', ...there, '--query', 'mlflow_tracking_uri')).stdout).toBe(`"${uri}"\n`);
     expect((await workspace('show', 'vision', ...there, '--query', 'nothing')).stdout).toBe('null\n');

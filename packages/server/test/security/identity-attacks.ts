@@ -45,7 +45,7 @@ export const identityAttacks: readonly IdentityAttack[] = [
   {
     name: 'replay of codes',
     mechanism: 'an authorization code or a device code for the second time, or for another client or address',
-    defence: [tokens],
+    defence: [tokens, 'identity/issue-tokens.ts'],
   },
   {
     name: 'PKCE downgrade',
