@@ -160,10 +160,10 @@ describe('bare literals', () => {
 
   test('do not make a wrong text right, nor a long one slow', () => {
     expect(() => parseJson('{NaN')).toThrow('Malformed JSON');
-    const start = performance.now();
+    const start = process.cpuUsage();
     expect(() => parseJson(`NaN${'"\\"'.repeat(300_000)}`)).toThrow('Malformed JSON');
     expect(() => parseJson(`NaN"${'\\"'.repeat(1_000_000)}`)).toThrow('Malformed JSON');
-    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(process.cpuUsage(start).user).toBeLessThan(2_000_000);
   });
 });
 

@@ -55,9 +55,9 @@ describe('a pattern of actions', () => {
 
   test('costs no more than the product of the lengths, however many stars it has', () => {
     const hostile = `${'/*'.repeat(200)}/x`;
-    const started = performance.now();
+    const started = process.cpuUsage();
     expect(matchesAction(hostile, '/a'.repeat(1_000))).toBe(false);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(process.cpuUsage(started).user).toBeLessThan(1_000_000);
   });
 });
 

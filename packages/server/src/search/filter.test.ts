@@ -150,9 +150,9 @@ describe('hostile filters are refused at once', () => {
     ['a pile of NOT', `${'NOT '.repeat(30_000)}metrics.m`, 'Invalid clause(s)'],
     ['a pile of open lists', `run_id IN (${'('.repeat(100_000)}`, 'never closed'],
   ])('%s', (_name, text, words) => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     expect(messageOf(() => parse(text))).toContain(words);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(process.cpuUsage(started).user).toBeLessThan(1_000_000);
   });
 
   test('at the limits they are read', () => {

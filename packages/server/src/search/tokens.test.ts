@@ -90,13 +90,13 @@ describe('tokens', () => {
 
   test('time grows with the length of a hostile text and no faster', () => {
     for (const piece of ["'", '`', '"', '.', '1e', '-', '(', 'a.', "''", '=', '1.', 'a"']) {
-      const started = performance.now();
+      const started = process.cpuUsage();
       try {
         tokenize(piece.repeat(100_000));
       } catch {
         // Refused is as good as read.
       }
-      expect(performance.now() - started).toBeLessThan(3_000);
+      expect(process.cpuUsage(started).user).toBeLessThan(3_000_000);
     }
   });
 });

@@ -34,17 +34,18 @@ test('a block of the event loop shows in its delay and its utilization, and the 
   const registry = new Registry();
   const { stop } = watchProcess(registry);
   await new Promise((resolve) => setTimeout(resolve, 60));
-  const until = performance.now() + 300;
+  // Longer than a busy machine keeps a process waiting.
+  const until = performance.now() + 1_500;
   while (performance.now() < until);
   await new Promise((resolve) => setTimeout(resolve, 60));
   const values = await valuesOf(registry);
-  expect(values.get('nodejs_eventloop_lag_max_seconds')).toBeGreaterThan(0.2);
-  expect(values.get('nodejs_eventloop_lag_p50_seconds')).toBeLessThan(0.2);
+  expect(values.get('nodejs_eventloop_lag_max_seconds')).toBeGreaterThan(1);
+  expect(values.get('nodejs_eventloop_lag_p50_seconds')).toBeLessThan(1);
   expect(values.get('nodejs_eventloop_utilization_ratio')).toBeGreaterThan(0.3);
   await new Promise((resolve) => setTimeout(resolve, 200));
   const later = await valuesOf(registry);
   stop();
-  expect(later.get('nodejs_eventloop_lag_max_seconds')).toBeLessThan(0.2);
+  expect(later.get('nodejs_eventloop_lag_max_seconds')).toBeLessThan(1);
 });
 
 test('garbage collections are counted until it is stopped, and nothing is left behind', async () => {

@@ -160,10 +160,10 @@ describe('a body or a name that is out of bounds', () => {
   });
 
   test('a name of 5,000 percent signs takes no time to refuse', async () => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     const name = '%25'.repeat(5_000);
     expect((await send(server, 'GET', `/api/2.0/mlflow-artifacts/artifacts/${name}`)).status).toBe(400);
-    expect(performance.now() - started).toBeLessThan(500);
+    expect(process.cpuUsage(started).user).toBeLessThan(500_000);
   });
 });
 

@@ -96,7 +96,7 @@ describe('a server that is asked to stop', () => {
   });
 
   test('takes requests for as long as it is told to, while it says that it is not ready', async () => {
-    await using server = await startProcess({ dataDir, flags: ['--drain-delay', '2'] });
+    await using server = await startProcess({ dataDir, flags: ['--drain-delay', '5'] });
     const probe = async (path: string) => {
       using connection = await openRaw(server.port);
       connection.write(request('GET', path));
@@ -116,11 +116,11 @@ describe('a server that is asked to stop', () => {
     kept.write(request('GET', '/health/ready'));
     expect((await kept.answer()).status).toBe(503);
     expect(await server.ended).toEqual({ code: 0, signal: null });
-    expect(performance.now() - stopping).toBeGreaterThan(1_500);
+    expect(performance.now() - stopping).toBeGreaterThan(2_500);
     expect(await kept.closed()).toBe('');
     expect(server.logLines().filter(({ msg }) => String(msg).startsWith('server '))).toMatchObject([
       { level: 30, msg: 'server has started', urls: expect.arrayContaining([server.url]) as unknown, auth: 'none' },
-      { level: 30, msg: 'server is stopping', drainDelay: 2 },
+      { level: 30, msg: 'server is stopping', drainDelay: 5 },
       { level: 30, msg: 'server has stopped', ms: expect.any(Number) as number },
     ]);
     await using next = await startProcess({ dataDir });

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll } from 'vitest';
 import type { ServerProcess } from '../crash/server-process.ts';
 import { startFaultProxy, type FaultProxy } from './fault-proxy.ts';
 import { startOn } from './load.ts';
@@ -15,6 +16,33 @@ export interface FaultyWay extends AsyncDisposable {
   readonly folder: string;
   readonly server: ServerProcess;
   readonly other: ServerProcess;
+}
+
+/** One way for all tests of a file; it is well again after each. */
+export function faultyWayForAllTests(): Omit<FaultyWay, 'postgres' | typeof Symbol.asyncDispose> {
+  let way: FaultyWay;
+  beforeAll(async () => {
+    way = await startFaultyWay({ max_connections: '60' });
+  });
+  afterEach(() => way.proxy.heal());
+  afterAll(() => way[Symbol.asyncDispose]());
+  return {
+    get proxy() {
+      return way.proxy;
+    },
+    get url() {
+      return way.url;
+    },
+    get folder() {
+      return way.folder;
+    },
+    get server() {
+      return way.server;
+    },
+    get other() {
+      return way.other;
+    },
+  };
 }
 
 export async function startFaultyWay(postgresSettings: Record<string, string> = {}): Promise<FaultyWay> {

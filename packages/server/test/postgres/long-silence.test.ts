@@ -1,15 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { startFaultyWay, type FaultyWay } from './faulty-way.ts';
+import { describe, expect, test } from 'vitest';
+import { faultyWayForAllTests } from './faulty-way.ts';
 import { expectUnavailable, logThrough, recoveryLimitMs, timed } from './logging-through.ts';
 
-let way: FaultyWay;
-beforeAll(async () => {
-  way = await startFaultyWay({ max_connections: '60' });
-});
-afterAll(() => way[Symbol.asyncDispose]());
-
-afterEach(() => way.proxy.heal());
+const way = faultyWayForAllTests();
 
 describe('a network between a server and its database that is silent for longer than a request waits', () => {
   test('that swallows everything: requests fail within their limits, and soon again when it is back', async () => {

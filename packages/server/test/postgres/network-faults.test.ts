@@ -1,16 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { aRun } from '../server-fixture.ts';
-import { startFaultyWay, type FaultyWay } from './faulty-way.ts';
+import { faultyWayForAllTests } from './faulty-way.ts';
 import { expectUnavailable, logThrough, recoveryLimitMs, timed } from './logging-through.ts';
 
-let way: FaultyWay;
-beforeAll(async () => {
-  way = await startFaultyWay({ max_connections: '60' });
-});
-afterAll(() => way[Symbol.asyncDispose]());
-
-afterEach(() => way.proxy.heal());
+const way = faultyWayForAllTests();
 
 const random = (below: number): number => Math.floor(Math.random() * below);
 

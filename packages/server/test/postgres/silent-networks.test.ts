@@ -1,18 +1,12 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { audit } from '../crash/logged-work.ts';
-import { startFaultyWay, type FaultyWay } from './faulty-way.ts';
+import { faultyWayForAllTests } from './faulty-way.ts';
 import { startLoad, startOn } from './load.ts';
 import { logThrough, longestAnswerMs, timed } from './logging-through.ts';
 
-let way: FaultyWay;
-beforeAll(async () => {
-  way = await startFaultyWay({ max_connections: '60' });
-});
-afterAll(() => way[Symbol.asyncDispose]());
-
-afterEach(() => way.proxy.heal());
+const way = faultyWayForAllTests();
 
 describe('a network between a server and its database that says nothing', () => {
   test('that loses sight of open connections: they are given up, new ones are opened', async () => {
