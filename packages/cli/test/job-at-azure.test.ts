@@ -159,7 +159,7 @@ describe('code of this machine', () => {
     const { status, stderr, job, asked, ofStorage } = await create({ code: './plain code' });
     expect([status, stderr]).toEqual([
       0,
-      expect.stringMatching(/^lazuli: uploading .*plain code: 5 files, 0\.0 MB\n$/),
+      expect.stringMatching(/^lazuli: .*plain code: 5 files, 0\.0 MB; uploaded 0\.0 MB\n$/),
     ]);
     expect(job?.codeId).toMatch(new RegExp(`^${azureScope}/codes/[0-9a-f]{64}/versions/1$`));
     const hash = job?.codeId?.split('/').at(-3);
@@ -366,7 +366,9 @@ describe('inputs of this machine', () => {
   test('go in parts where they are large', { timeout: 120_000 }, async () => {
     const large = randomBytes(100 * 1024 ** 2);
     write('large.bin', large);
-    const { status, job, ofStorage } = await create({ inputs: { data: { type: 'uri_file', path: 'large.bin' } } });
+    const { status, stderr, job, ofStorage } = await create({
+      inputs: { data: { type: 'uri_file', path: 'large.bin' } },
+    });
     expect(status).toBe(0);
     const blocks = ofStorage.filter(({ method, url }) => method === 'PUT' && url.includes('comp=block&'));
     expect(blocks).toHaveLength(25);
@@ -375,6 +377,7 @@ describe('inputs of this machine', () => {
       createHash('sha256')
         .update(bytes ?? '')
         .digest('hex');
+    expect(stderr).toContain('large.bin: 1 file, 104.9 MB; uploaded 104.9 MB');
     expect(digest(found.get(job?.inputs['data']?.uri.slice(datastore.length) ?? ''))).toBe(digest(large));
   });
 

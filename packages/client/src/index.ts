@@ -149,13 +149,13 @@ export async function openServer(
 
 /**
  * Uploads files to a container of Azure Blob Storage by its signed address, connected as `environment` says (default: the
- * process's own). What is there already in the size of its file stays.
+ * process's own). What is there already in the size of its file stays. Gives the bytes that were sent.
  */
 export function uploadToContainer(
   address: string,
   uploads: readonly Upload[],
   { environment = env, ...options }: TransferOptions & { readonly environment?: Environment } = {},
-): Promise<void> {
+): Promise<number> {
   const { retries, timeout } = connectionSettings(environment);
   const transport = createTransport({ url: address, retries, timeout, fetch: environmentFetch(environment) });
   const watch = nodePlatform(environment).watchTransfer?.('Uploading', uploads.length);

@@ -8,6 +8,7 @@ import { blobVersion, putBlob } from './signed-blob.ts';
 /**
  * Puts files into a container of Azure Blob Storage, by one signed address for all of them. A blob that is there in the size of
  * its file stays as it is, so that an upload that was broken off goes on where it was: folders are to be named by their content.
+ * Gives the bytes that were sent.
  */
 export async function putInContainer(
   transport: Transport,
@@ -15,7 +16,8 @@ export async function putInContainer(
   uploads: readonly Upload[],
   options: TransferOptions,
   digestOf: DigestOf | undefined,
-): Promise<void> {
+): Promise<number> {
+  let sent = 0;
   const urlOf = addressing(address);
   const hashes = hashing(options.verify, digestOf);
   await inParallel(uploads, options.parallel ?? 4, async ({ path, content }) => {
@@ -25,6 +27,7 @@ export async function putInContainer(
         options.onProgress?.({ path, bytes: content.size, total: content.size });
       } else {
         await putBlob(transport, { url, path, content, existing: 'replaced' }, options, hashes);
+        sent += content.size;
       }
     } catch (cause) {
       if (isUnreadable(cause)) throw invalidParameter(`'${path}' cannot be read, or has changed meanwhile.`);
@@ -33,6 +36,7 @@ export async function putInContainer(
       throw new MlflowError(errorCode, `'${path}' could not be uploaded: ${message}`, { status, cause });
     }
   });
+  return sent;
 }
 
 /** *A Blob of a file that is not any more what it was when it was opened.* */

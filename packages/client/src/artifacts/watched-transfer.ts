@@ -9,14 +9,14 @@ export interface TransferWatch {
 }
 
 /** Does a transfer of files, and lets somebody watch it. */
-export async function watched(
+export async function watched<Result>(
   watch: TransferWatch | undefined,
   options: TransferOptions,
-  transfer: (options: TransferOptions) => Promise<void>,
-): Promise<void> {
+  transfer: (options: TransferOptions) => Promise<Result>,
+): Promise<Result> {
   if (watch === undefined) return transfer(options);
   try {
-    await transfer({
+    return await transfer({
       ...options,
       onProgress(progress) {
         watch.onProgress(progress);

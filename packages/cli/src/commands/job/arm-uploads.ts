@@ -12,8 +12,8 @@ import { wrong } from './job-file.ts';
 export interface JobWorkspace extends Resources {
   /** `/subscriptions/…/workspaces/{name}` */
   readonly scope: string;
-  /** Puts files into a container, by its signed address. */
-  readonly upload: (address: string, files: readonly Upload[]) => Promise<void>;
+  /** Puts files into a container, by its signed address; gives the bytes that were sent. */
+  readonly upload: (address: string, files: readonly Upload[]) => Promise<number>;
   readonly remark: (text: string) => void;
 }
 
@@ -95,10 +95,14 @@ async function upload(
   { path, files, bytes }: LocalFiles,
   folder: string,
 ): Promise<void> {
-  const count = files.length === 1 ? '1 file' : `${files.length} files`;
-  workspace.remark(`lazuli: uploading ${path}: ${count}, ${(bytes / 1e6).toFixed(1)} MB`);
-  await workspace.upload(
+  const sent = await workspace.upload(
     address,
     files.map((file) => ({ ...file, path: `${folder}/${file.path}` })),
   );
+  const count = files.length === 1 ? '1 file' : `${files.length} files`;
+  workspace.remark(`lazuli: ${path}: ${count}, ${megabytes(bytes)}; uploaded ${megabytes(sent)}`);
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
