@@ -126,6 +126,17 @@ test('values of a run whose token is refused are kept, and that is said at once'
   await expect(queue.close()).rejects.toThrow(/^3 logged values could not be sent/);
 });
 
+test('who gives up waiting hears of nothing, and the next one of everything', async () => {
+  const { queue } = queueTo(() => new MlflowError('INVALID_PARAMETER_VALUE', 'The run is deleted'));
+  const given = new AbortController();
+  await queue.push(metric(1));
+  const waited = queue.wait(given.signal);
+  given.abort(new Error('enough'));
+  await expect(waited).rejects.toThrow('enough');
+  await expect(queue.wait(given.signal)).rejects.toThrow('enough');
+  await expect(queue.wait()).rejects.toThrow('The run is deleted');
+});
+
 test('an outage is waited for while the run lives', async () => {
   const { queue, taken, warnings } = queueTo((_, request) => (request < 5 ? unavailable : 'take'));
   void queue.push(metric(1));

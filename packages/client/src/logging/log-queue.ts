@@ -30,8 +30,11 @@ export interface LogQueueOptions {
 export interface LogQueue {
   /** Takes an entry; the promise resolves at once while there is room, else when there is room again. */
   push(entry: LogEntry): Promise<void>;
-  /** Sends what waits, and resolves when all that was pushed so far is delivered; rejects once with what was not. */
-  wait(): Promise<void>;
+  /**
+   * Sends what waits, and resolves when all that was pushed so far is delivered; rejects once with what was not. A signal ends
+   * the waiting alone: what becomes of the entries is told by the next one who waits.
+   */
+  wait(signal?: AbortSignal): Promise<void>;
   /** Like `wait`, and the last: what gets no answer now is kept and reported. */
   close(): Promise<void>;
   /** Gives up at once, keeping what is not delivered; says what became of it. For the end of a process. */
@@ -176,13 +179,22 @@ export function createLogQueue(options: LogQueueOptions): LogQueue {
     });
   }
 
-  async function wait(): Promise<void> {
+  async function wait(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
     const target = settled + waiting();
     if (target > settled) {
       const { promise, resolve } = withResolved();
-      waiters.push({ target, resolve });
+      const waiter = { target, resolve };
+      const leave = (): void => {
+        waiters = waiters.filter((other) => other !== waiter);
+        resolve();
+      };
+      waiters.push(waiter);
+      signal?.addEventListener('abort', leave, { once: true });
       void startDraining();
       await promise;
+      signal?.removeEventListener('abort', leave);
+      signal?.throwIfAborted();
     }
     report();
   }

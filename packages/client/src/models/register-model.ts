@@ -1,8 +1,9 @@
 import type { ModelVersion } from '@lazuli/contract';
 import { isCode } from '../tracking/experiments.ts';
 import type { Connection } from '../tracking/connection.ts';
+import type { CallOptions } from '../transport.ts';
 
-export interface RegisterOptions {
+export interface RegisterOptions extends CallOptions {
   readonly description?: string;
   readonly tags?: Readonly<Record<string, string>>;
 }
@@ -19,16 +20,20 @@ export async function registeredVersion(
   name: string,
   from: VersionSource,
 ): Promise<ModelVersion> {
-  await client.registeredModels.createRegisteredModel({ name }).catch((error: unknown) => {
+  const options: CallOptions = from.signal === undefined ? {} : { signal: from.signal };
+  await client.registeredModels.createRegisteredModel({ name }, options).catch((error: unknown) => {
     if (!isCode(error, 'RESOURCE_ALREADY_EXISTS')) throw error;
   });
-  const { model_version } = await client.modelVersions.createModelVersion({
-    name,
-    source: from.source,
-    ...(from.runId === undefined ? {} : { run_id: from.runId }),
-    ...(from.modelId === undefined ? {} : { model_id: from.modelId }),
-    ...(from.description === undefined ? {} : { description: from.description }),
-    ...(from.tags === undefined ? {} : { tags: Object.entries(from.tags).map(([key, value]) => ({ key, value })) }),
-  });
+  const { model_version } = await client.modelVersions.createModelVersion(
+    {
+      name,
+      source: from.source,
+      ...(from.runId === undefined ? {} : { run_id: from.runId }),
+      ...(from.modelId === undefined ? {} : { model_id: from.modelId }),
+      ...(from.description === undefined ? {} : { description: from.description }),
+      ...(from.tags === undefined ? {} : { tags: Object.entries(from.tags).map(([key, value]) => ({ key, value })) }),
+    },
+    options,
+  );
   return model_version;
 }

@@ -42,27 +42,29 @@ export interface Run extends AsyncDisposable {
   logArtifact(file: string | Blob | Uint8Array<ArrayBuffer>, folder?: string, options?: TransferOptions): Promise<void>;
   /** Uploads the files of a local folder, several at once. */
   logArtifacts(localFolder: string, folder?: string, options?: TransferOptions): Promise<void>;
-  logText(text: string, path: string): Promise<void>;
+  logText(text: string, path: string, options?: TransferOptions): Promise<void>;
   /** Uploads a value as JSON, or as YAML where the path ends in .yaml or .yml. */
-  logDict(value: unknown, path: string): Promise<void>;
+  logDict(value: unknown, path: string, options?: TransferOptions): Promise<void>;
   /** Uploads rows as a table that MLflow shows; rows for a path that has a table already are added to it. */
-  logTable(rows: TableRows, path: string): Promise<void>;
+  logTable(rows: TableRows, path: string, options?: TransferOptions): Promise<void>;
   /** Uploads an image under a path, or as one of a series that MLflow shows by `key` and `step`. */
   logImage(
     image: ImageSource,
     place: string | { readonly key: string; readonly step?: number; readonly timestamp?: number },
+    options?: TransferOptions,
   ): Promise<void>;
   /** Uploads a figure: SVG or HTML as text, an image as bytes, or a Plotly figure `{ data, layout }`, as a page or .json. */
   logFigure(
     figure: string | Blob | Uint8Array<ArrayBuffer> | { readonly data: unknown; readonly layout?: unknown },
     path: string,
+    options?: TransferOptions,
   ): Promise<void>;
   listArtifacts(folder?: string, options?: CallOptions): Promise<ArtifactEntry[]>;
   openArtifact(path: string, options?: CallOptions): Promise<OpenedArtifact>;
   /** Where the run's files lie, for what the methods above do not do. */
   readonly artifacts: ArtifactStore;
-  /** Resolves when all that was logged so far has arrived; rejects with what was refused. */
-  wait(): Promise<void>;
+  /** Resolves when all that was logged so far has arrived; rejects with what was refused. A signal ends the waiting, not the sending. */
+  wait(options?: CallOptions): Promise<void>;
   /** Sends what waits and ends the run. Rejects where something that was logged did not arrive; the run has ended then, too. */
   end(status?: FinalStatus): Promise<void>;
 }

@@ -9,6 +9,7 @@ import {
 import { batchOf, type LogEntry } from '../logging/log-entry.ts';
 import { createLogQueue } from '../logging/log-queue.ts';
 import { batchLines, endLine } from '../logging/unsent-log.ts';
+import type { CallOptions } from '../transport.ts';
 import type { Connection } from './connection.ts';
 import { encodedImage } from './image.ts';
 import { isStatusForeign } from './job.ts';
@@ -50,27 +51,30 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
   const tag = (name: string, value: ParamValue): Promise<void> =>
     push({ kind: 'tag', key: name, value: textOf(value) });
   const upload = (uploads: Upload[], options?: TransferOptions): Promise<void> => artifacts.upload(uploads, options);
-  const uploadText = (text: string, path: string, type: string): Promise<void> =>
-    upload([{ path, content: new Blob([text], { type }) }]);
+  const uploadText = (text: string, path: string, type: string, options?: TransferOptions): Promise<void> =>
+    upload([{ path, content: new Blob([text], { type }) }], options);
 
   let tableWork: Promise<void> = Promise.resolve();
   const tables: string[] = [];
 
-  async function addTable(rows: TableRows, path: string): Promise<void> {
+  async function addTable(rows: TableRows, path: string, options: TransferOptions = {}): Promise<void> {
+    const { signal } = options;
+    const call: CallOptions = signal === undefined ? {} : { signal };
     const folder = path.split('/').slice(0, -1).join('/');
-    const isThere = (await artifacts.list(folder)).some((entry) => entry.path === path);
-    await uploadText(tableOf(rows, isThere ? await textIn(artifacts, path) : undefined), path, 'application/json');
+    const isThere = (await artifacts.list(folder, call)).some((entry) => entry.path === path);
+    const before = isThere ? await textIn(artifacts, path, call) : undefined;
+    await uploadText(tableOf(rows, before), path, 'application/json', options);
     if (tables.includes(path)) return;
     tables.push(path);
     // *MLflow finds tables by this tag.* What this run has set of it may still wait in the queue.
-    const { run: now } = await client.runs.getRun({ run_id: runId });
+    const { run: now } = await client.runs.getRun({ run_id: runId }, call);
     const logged = now.data.tags?.find(({ key }) => key === 'mlflow.loggedArtifacts')?.value ?? '[]';
-    const before = (JSON.parse(logged) as { path: string; type: string }[]).filter(
+    const others = (JSON.parse(logged) as { path: string; type: string }[]).filter(
       (entry) => !tables.includes(entry.path),
     );
     await tag(
       'mlflow.loggedArtifacts',
-      JSON.stringify([...before, ...tables.map((own) => ({ path: own, type: 'table' }))]),
+      JSON.stringify([...others, ...tables.map((own) => ({ path: own, type: 'table' }))]),
     );
   }
 
@@ -151,38 +155,38 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
         options,
       );
     },
-    logText: (text, path) => uploadText(text, path, 'text/plain;charset=utf-8'),
-    async logDict(value, path) {
-      if (!/\.ya?ml$/i.test(path)) return uploadText(jsonText(value, 2), path, 'application/json');
+    logText: (text, path, options) => uploadText(text, path, 'text/plain;charset=utf-8', options),
+    async logDict(value, path, options) {
+      if (!/\.ya?ml$/i.test(path)) return uploadText(jsonText(value, 2), path, 'application/json', options);
       const { stringify } = await import('yaml');
-      return uploadText(stringify(value), path, 'application/yaml');
+      return uploadText(stringify(value), path, 'application/yaml', options);
     },
-    logTable(rows, path) {
+    logTable(rows, path, options) {
       // One after another: each reads what the one before has written.
-      const work = tableWork.then(() => addTable(rows, path));
+      const work = tableWork.then(() => addTable(rows, path, options));
       tableWork = work.catch(() => undefined);
       return work;
     },
-    async logImage(image, place) {
+    async logImage(image, place, options) {
       const content = await encodedImage(image, filesOfOptional(platform));
-      if (typeof place === 'string') return upload([{ path: place, content }]);
+      if (typeof place === 'string') return upload([{ path: place, content }], options);
       const { key, step = 0, timestamp = Date.now() } = place;
       // *The name by which MLflow's page finds the images of a series; `%` and `#` are older signs for `+` and `~`.*
       const name = `${key.replaceAll('/', '~')}+step+${step}+timestamp+${timestamp}+${crypto.randomUUID()}`;
-      await upload([{ path: `images/${checkArtifactPath(name)}.png`, content }]);
+      await upload([{ path: `images/${checkArtifactPath(name)}.png`, content }], options);
       await tag('mlflow.loggedImages', 'True');
     },
-    async logFigure(figure, path) {
+    async logFigure(figure, path, options) {
       if (typeof figure === 'string')
-        return uploadText(figure, path, path.endsWith('.svg') ? 'image/svg+xml' : 'text/html');
+        return uploadText(figure, path, path.endsWith('.svg') ? 'image/svg+xml' : 'text/html', options);
       if (figure instanceof Uint8Array || figure instanceof Blob)
-        return upload([{ path, content: new Blob([figure]) }]);
-      if (path.endsWith('.json')) return uploadText(jsonText(figure), path, 'application/json');
-      return uploadText(plotlyPage(figure), path, 'text/html');
+        return upload([{ path, content: new Blob([figure]) }], options);
+      if (path.endsWith('.json')) return uploadText(jsonText(figure), path, 'application/json', options);
+      return uploadText(plotlyPage(figure), path, 'text/html', options);
     },
     listArtifacts: (folder = '', options) => artifacts.list(folder, options),
     openArtifact: (path, options) => artifacts.open(path, options),
-    wait: () => queue.wait(),
+    wait: ({ signal } = {}) => queue.wait(signal),
     end(status = 'FINISHED') {
       ended ??= finish(status);
       return ended;
@@ -203,8 +207,8 @@ export function openRun(info: RunInfo, connection: Connection, platform: Platfor
 }
 
 /** Reads a whole file as text. */
-export async function textIn(store: ArtifactStore, path: string): Promise<string> {
-  const { body } = await store.open(path);
+export async function textIn(store: ArtifactStore, path: string, options?: CallOptions): Promise<string> {
+  const { body } = await store.open(path, options);
   return new Response(body as ReadableStream<Uint8Array<ArrayBuffer>>).text();
 }
 

@@ -5,9 +5,10 @@ import type { RegisterOptions } from '../models/register-model.ts';
 import type { Connection, ConnectOptions } from './connection.ts';
 import type { DualTrackingUris } from './dual-connection.ts';
 import type { MetricOptions, ParamValue, Run } from './run-handle.ts';
+import type { CallOptions } from '../transport.ts';
 import type { SystemMetricsOptions } from './system-metrics.ts';
 
-export interface StartRunOptions {
+export interface StartRunOptions extends CallOptions {
   /** Default: a name that the server makes up. */
   readonly runName?: string;
   /** Default: that of `setExperiment`, else that of the environment, else `Default`. */
@@ -105,7 +106,7 @@ export interface Tracking {
    * await startRun((run) => console.log(run.experimentId === experiment_id)); // true
    * ```
    */
-  readonly setExperiment: (name: string) => Promise<Experiment>;
+  readonly setExperiment: (name: string, options?: CallOptions) => Promise<Experiment>;
   readonly startRun: StartRun;
   /**
    * The run that surrounds the code that asks.

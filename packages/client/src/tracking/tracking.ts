@@ -8,6 +8,7 @@ import { addressOf, connectBoth, type DualTrackingUris } from './dual-connection
 import { experimentNamed, experimentOfEnvironment } from './experiments.ts';
 import { isStatusForeign } from './job.ts';
 import type { Platform } from './platform.ts';
+import type { CallOptions } from '../transport.ts';
 import type { ParamValue, Run } from './run-handle.ts';
 import { openRun } from './run.ts';
 import { watchSystem } from './system-metrics.ts';
@@ -70,8 +71,8 @@ export function createTracking(platform: Platform): Tracking {
   async function experimentFor(connection: Connection, options: StartRunOptions): Promise<string> {
     if (options.experimentId !== undefined) return options.experimentId;
     if (options.experimentName !== undefined)
-      return (await experimentNamed(connection, options.experimentName)).experiment_id;
-    return experimentId ?? experimentOfEnvironment(connection, platform.environment());
+      return (await experimentNamed(connection, options.experimentName, callOptions(options))).experiment_id;
+    return experimentId ?? experimentOfEnvironment(connection, platform.environment(), callOptions(options));
   }
 
   async function begin(options: StartRunOptions): Promise<Run> {
@@ -93,7 +94,7 @@ export function createTracking(platform: Platform): Tracking {
     const info =
       runId === undefined
         ? await create(connection, options, surrounding)
-        : await resume(client, runId, platform.environment());
+        : await resume(client, runId, platform.environment(), callOptions(options));
     const run = openRun(info, connection, platform, () => {
       stopWatching?.();
       open.delete(run);
@@ -131,13 +132,16 @@ export function createTracking(platform: Platform): Tracking {
       ...options.tags,
     };
     const list: RunTag[] = Object.entries(tags).map(([key, value]) => ({ key, value: String(value) }));
-    const { run } = await connection.client.runs.createRun({
-      experiment_id: await experimentFor(connection, options),
-      start_time: Date.now(),
-      tags: list,
-      ...(options.runName === undefined ? {} : { run_name: options.runName }),
-      ...(tags['mlflow.user'] === undefined ? {} : { user_id: String(tags['mlflow.user']) }),
-    });
+    const { run } = await connection.client.runs.createRun(
+      {
+        experiment_id: await experimentFor(connection, options),
+        start_time: Date.now(),
+        tags: list,
+        ...(options.runName === undefined ? {} : { run_name: options.runName }),
+        ...(tags['mlflow.user'] === undefined ? {} : { user_id: String(tags['mlflow.user']) }),
+      },
+      callOptions(options),
+    );
     return run.info;
   }
 
@@ -185,8 +189,8 @@ export function createTracking(platform: Platform): Tracking {
     getRegistryUri: () => addressOf(registryPlace().uri),
     getClient: async () => (await connections.tracking()).client,
     getRegistryClient: async () => (await connections.registry()).client,
-    async setExperiment(name) {
-      const experiment = await experimentNamed(await connections.tracking(), name);
+    async setExperiment(name, options) {
+      const experiment = await experimentNamed(await connections.tracking(), name, options);
       experimentId = experiment.experiment_id;
       return experiment;
     },
@@ -243,7 +247,7 @@ export function createTracking(platform: Platform): Tracking {
           ...(options.orderBy === undefined ? {} : { order_by: [...options.orderBy] }),
           ...(options.viewType === undefined ? {} : { run_view_type: options.viewType }),
         },
-        options.signal === undefined ? {} : { signal: options.signal },
+        callOptions(options),
       );
     },
     async flush() {
@@ -258,14 +262,19 @@ async function resume(
   client: Client,
   runId: string,
   environment: ReturnType<Platform['environment']>,
+  options: CallOptions,
 ): Promise<RunRecord['info']> {
-  const { run } = await client.runs.getRun({ run_id: runId });
+  const { run } = await client.runs.getRun({ run_id: runId }, options);
   if (run.info.lifecycle_stage !== 'active') {
     throw new MlflowError('INVALID_STATE', `The run ${runId} is deleted. Restore it to go on with it.`);
   }
   // *The platform of a job keeps the status of its run.*
-  if (!isStatusForeign(environment, runId)) await client.runs.updateRun({ run_id: runId, status: 'RUNNING' });
+  if (!isStatusForeign(environment, runId)) await client.runs.updateRun({ run_id: runId, status: 'RUNNING' }, options);
   return run.info;
+}
+
+function callOptions({ signal }: CallOptions): CallOptions {
+  return signal === undefined ? {} : { signal };
 }
 
 /** *MLFLOW_RUN_CONTEXT: a JSON object of tags.* */

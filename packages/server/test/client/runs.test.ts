@@ -7,6 +7,7 @@ import {
   logParam,
   logParams,
   MlflowError,
+  registerModel,
   searchRuns,
   setExperiment,
   setTag,
@@ -52,6 +53,33 @@ test('a run holds what is logged within it, and is finished after it', async () 
   expect(metrics.map(({ step, timestamp }) => [step ?? 0, timestamp])).toEqual(
     [0, 1, 2, 3, 4].map((n) => [n, 1_000 + n]),
   );
+});
+
+test('whatever asks a server can be given up, and nothing has happened then', async () => {
+  await using server = await trackedServer();
+  const run = await startRun();
+  const given = { signal: AbortSignal.abort(new Error('enough')) };
+  run.logMetric('loss', 1);
+  const calls = await Promise.allSettled([
+    setExperiment('iris', given),
+    startRun(given),
+    startRun({ ...given, experimentName: 'iris' }, () => undefined),
+    registerModel(`runs:/${run.runId}/model`, 'flowers', given),
+    run.logText('words', 'a.txt', given),
+    run.logDict({ a: 1 }, 'a.yaml', given),
+    run.logTable([{ a: 1 }], 'a.json', given),
+    run.logImage({ width: 1, height: 1, data: Uint8Array.of(0) }, 'a.png', given),
+    run.logFigure('<svg/>', 'a.svg', given),
+    run.wait(given),
+  ]);
+  for (const call of calls) expect(call).toEqual({ status: 'rejected', reason: given.signal.reason });
+  await run.end();
+  expect(await run.listArtifacts()).toEqual([]);
+  const { client } = server;
+  const { runs } = await client.runs.searchRuns({ experiment_ids: ['0'] });
+  expect(runs?.map(({ data }) => data.metrics?.length)).toEqual([1]);
+  await expect(client.experiments.getExperimentByName({ experiment_name: 'iris' })).rejects.toThrow(MlflowError);
+  await expect(client.registeredModels.getRegisteredModel({ name: 'flowers' })).rejects.toThrow(MlflowError);
 });
 
 test('a run whose work throws has failed, and the caller gets what was thrown', async () => {
