@@ -59,7 +59,7 @@ test('whatever asks a server can be given up, and nothing has happened then', as
   await using server = await trackedServer();
   const run = await startRun();
   const given = { signal: AbortSignal.abort(new Error('enough')) };
-  run.logMetric('loss', 1);
+  void run.logMetric('loss', 1);
   const calls = await Promise.allSettled([
     setExperiment('iris', given),
     startRun(given),
@@ -72,7 +72,7 @@ test('whatever asks a server can be given up, and nothing has happened then', as
     run.logFigure('<svg/>', 'a.svg', given),
     run.wait(given),
   ]);
-  for (const call of calls) expect(call).toEqual({ status: 'rejected', reason: given.signal.reason });
+  for (const call of calls) expect(call).toEqual({ status: 'rejected', reason: given.signal.reason as unknown });
   await run.end();
   expect(await run.listArtifacts()).toEqual([]);
   const { client } = server;
