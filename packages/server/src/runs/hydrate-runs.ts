@@ -7,7 +7,8 @@ const runsAtOnce = 500;
 
 /**
  * Whole runs, as the wire shows them, in the order of the rows given: one query for each kind of thing that they own.
- * Latest metrics must be settled.
+ * Latest metrics must be settled. What a run owns comes as the primary keys have it: whatever way the planner takes, both engines
+ * answer alike.
  */
 export async function hydrateRuns(db: Db, workspaceId: number, rows: readonly RunRow[]): Promise<Run[]> {
   const runs: Run[] = [];
@@ -94,6 +95,8 @@ async function latestMetrics(db: Db, workspaceId: number, runKeys: readonly numb
     .select(['run_key', 'key', 'timestamp', 'step', 'value', 'is_nan'])
     .where('latest_metrics.workspace_id', '=', workspaceId)
     .where('run_key', 'in', runKeys)
+    .orderBy('run_key')
+    .orderBy('latest_metrics.metric_key')
     .execute();
   return byRun(rows, (row) => metricOf(row.key, row));
 }
@@ -109,7 +112,6 @@ async function texts(
     .select(['run_key', 'key', 'value'])
     .where('workspace_id', '=', workspaceId)
     .where('run_key', 'in', runKeys)
-    // As the primary key has them: whatever way the planner takes, both engines answer alike.
     .orderBy('run_key')
     .orderBy('key')
     .execute();
@@ -136,6 +138,9 @@ async function datasetInputs(
     .select(['run_key', 'dataset_key', 'key', 'value'])
     .where('workspace_id', '=', workspaceId)
     .where('run_key', 'in', runKeys)
+    .orderBy('run_key')
+    .orderBy('dataset_key')
+    .orderBy('key')
     .execute();
   const tags = byRun(tagRows, (row) => row);
   return byRun(rows, ({ run_key, dataset_key, name, digest, source_type, source, schema, profile }) => ({
@@ -159,6 +164,10 @@ async function runModels(db: Db, workspaceId: number, runKeys: readonly number[]
     .select(['run_key', 'direction', 'model_id', 'step'])
     .where('workspace_id', '=', workspaceId)
     .where('run_key', 'in', runKeys)
+    .orderBy('run_key')
+    .orderBy('direction')
+    .orderBy('model_id')
+    .orderBy('step')
     .execute();
   return byRun(rows, (row) => row);
 }
