@@ -126,11 +126,19 @@ test('who has signed in to a cloud speaks with its resource manager, without the
   expect((await lazuli('model', 'list', '-w', 'text')).stdout).toBe('[]\n');
   expect(await lazuli('model', 'list', '-w', 'nowhere')).toMatchObject({ status: 3, stdout: '' });
 
-  // So they do by an address of one's own; the line goes before it, where the address leads to more than one workspace.
+  // In a shell that `lazuli env` has set up, the line goes before the address, unless that leads to one workspace alone.
+  using elsewhere = aFolder();
   const withAddress = (address: string, ...args: string[]) =>
     run(['model', 'list', '--query', '[].name', ...args], {
-      cwd: home.path,
-      env: { ...env, MLFLOW_TRACKING_URI: address },
+      cwd: elsewhere.path,
+      env: {
+        ...env,
+        HOME: elsewhere.path,
+        AZUREML_CURRENT_CLOUD: 'LazuliCloud',
+        ARM_CLOUD_METADATA_URL: `${secure}/metadata/endpoints?api-version=2019-05-01`,
+        LAZULI_TOKEN: token,
+        MLFLOW_TRACKING_URI: address,
+      },
     });
   expect((await withAddress(uri)).stdout).toContain('churn');
   expect(await withAddress(uri, '-w', 'text')).toMatchObject({ stdout: '[]\n', status: 0 });
