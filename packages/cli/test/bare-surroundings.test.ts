@@ -2,45 +2,41 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { aFolder } from './lazuli-process.ts';
 import { run } from './run-command.ts';
 
-const home = vi.hoisted(() => ({ isKnown: true }));
-vi.mock('node:os', async (original) => {
-  const os = await original<typeof import('node:os')>();
-  const homedir = (): string => {
-    if (home.isKnown) return os.homedir();
-    throw Object.assign(new Error('A system error occurred: uv_os_homedir returned ENOENT'), {
-      syscall: 'uv_os_homedir',
-    });
-  };
-  return { ...os, homedir };
-});
-beforeEach(() => void (home.isKnown = true));
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+
+/** Runs the command as the system has it run for a number that has no name, in a container. */
+function withoutHome(args: readonly string[], env: Readonly<Record<string, string>>) {
+  const forgets = `import os from 'node:os'; import { syncBuiltinESMExports } from 'node:module';
+    os.homedir = () => { throw Object.assign(new Error('uv_os_homedir returned ENOENT'), { syscall: 'uv_os_homedir' }); };
+    syncBuiltinESMExports();`;
+  const preload = `data:text/javascript,${encodeURIComponent(forgets)}`;
+  const words = ['--conditions=lazuli', '--import', preload, main, ...args];
+  const variables = { PATH: process.env['PATH'] ?? '', ...env };
+  const { status, stdout, stderr } = spawnSync(process.execPath, words, { env: variables, encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
 
 describe('a user without a home, as in a container', () => {
-  test('asks a server all the same', async () => {
-    using folder = aFolder();
-    home.isKnown = false;
-    const env = { LAZULI_URL: 'http://127.0.0.1:1' };
-    const { status, stderr } = await run(['experiments', 'search'], { cwd: folder.path, env });
+  test('asks a server all the same', () => {
+    const { status, stderr } = withoutHome(['experiments', 'search'], { LAZULI_URL: 'http://127.0.0.1:1' });
     expect([status, stderr]).toEqual([1, expect.stringContaining('No answer from http://127.0.0.1:1')]);
-    expect((await run(['configure', '--list-defaults'], { cwd: folder.path })).status).toBe(0);
   });
 
-  test('is told what to set before something can be kept', async () => {
+  test('is told what to set before something can be kept', () => {
     using folder = aFolder();
-    home.isKnown = false;
     const args = ['configure', '--defaults', 'group=team'];
-    expect(await run(args, { cwd: folder.path })).toEqual({
+    expect(withoutHome(args, {})).toEqual({
       status: 2,
       stdout: '',
       stderr: 'lazuli: You have no home folder to keep this in: set HOME, or LAZULI_CONFIG_DIR.\n',
     });
-    const env = { LAZULI_CONFIG_DIR: join(folder.path, 'own') };
-    expect((await run(args, { cwd: folder.path, env })).status).toBe(0);
-    expect(existsSync(join(env.LAZULI_CONFIG_DIR, 'defaults.json'))).toBe(true);
+    const own = join(folder.path, 'own');
+    expect(withoutHome(args, { LAZULI_CONFIG_DIR: own }).status).toBe(0);
+    expect(existsSync(join(own, 'defaults.json'))).toBe(true);
   });
 });
 
@@ -58,7 +54,6 @@ test('a home that cannot be written is named in one sentence', async () => {
 
 const isFullThere = existsSync('/dev/full');
 test.runIf(isFullThere)('output that finds no room is a failure of one line, not a trace', () => {
-  const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
   const command = `exec "$0" --conditions=lazuli "$1" completion bash > /dev/full`;
   const { status, stderr } = spawnSync('sh', ['-c', command, process.execPath, main], { encoding: 'utf8' });
   expect(stderr).toMatch(/^lazuli: The output cannot be written: ENOSPC.*\n$/);

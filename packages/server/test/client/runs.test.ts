@@ -58,8 +58,9 @@ test('a run holds what is logged within it, and is finished after it', async () 
 test('whatever asks a server can be given up, and nothing has happened then', async () => {
   await using server = await trackedServer();
   const run = await startRun();
-  const given = { signal: AbortSignal.abort(new Error('enough')) };
-  void run.logMetric('loss', 1);
+  const reason = new Error('enough');
+  const given = { signal: AbortSignal.abort(reason) };
+  await run.logMetric('loss', 1);
   const calls = await Promise.allSettled([
     setExperiment('iris', given),
     startRun(given),
@@ -72,7 +73,7 @@ test('whatever asks a server can be given up, and nothing has happened then', as
     run.logFigure('<svg/>', 'a.svg', given),
     run.wait(given),
   ]);
-  for (const call of calls) expect(call).toEqual({ status: 'rejected', reason: given.signal.reason as unknown });
+  for (const call of calls) expect(call).toEqual({ status: 'rejected', reason });
   await run.end();
   expect(await run.listArtifacts()).toEqual([]);
   const { client } = server;
