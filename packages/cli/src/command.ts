@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { CommandError, EndWithStatus } from './output.ts';
+import { CommandError, EndWithStatus, isSystemError } from './output.ts';
 import { version, type Surroundings } from './surroundings.ts';
 
 /** A command: a line for the overview, and the module that knows its options, which is loaded when it is called. */
@@ -154,15 +154,10 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof EndWithStatus) return error.exitCode;
-    if (!(error instanceof CommandError || isOfSystem(error))) throw error;
+    if (!(error instanceof CommandError || isSystemError(error))) throw error;
     output.remark(`lazuli: ${error.message}`);
     return error instanceof CommandError ? error.exitCode : 1;
   }
-}
-
-/** A folder that is not there, a disk that is full: it is the person's to mend, and where the program stood does not help. */
-function isOfSystem(error: unknown): error is Error {
-  return error instanceof Error && 'syscall' in error;
 }
 
 /** Only the command that is called is loaded: `lazuli --help` opens no server code. */

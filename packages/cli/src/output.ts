@@ -22,6 +22,11 @@ export class CommandError extends Error {
   }
 }
 
+/** A folder that is not there, a disk that is full: its message names the file and what is wrong, and it is the person's to mend. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
+}
+
 /** The command ends with this status; what there was to say has been said. */
 export class EndWithStatus extends Error {
   override readonly name = 'EndWithStatus';

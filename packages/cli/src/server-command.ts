@@ -5,7 +5,7 @@ import { connectWorkspace } from './azure-workspace.ts';
 import { defaultUrl, hintForNobody, type ConnectionOptions } from './connection.ts';
 import { readDefaults } from './defaults.ts';
 import { formatResult, formats, isFormat, type Columns, type Format } from './formats.ts';
-import { AnswerWithStatus, CommandError, EndWithStatus } from './output.ts';
+import { AnswerWithStatus, CommandError, EndWithStatus, isSystemError } from './output.ts';
 import type { Surroundings } from './surroundings.ts';
 
 export interface OutputOptions {
@@ -111,11 +111,6 @@ export async function explained<Result>(work: () => Promise<Result>): Promise<Re
     const isMissing = error.errorCode === 'RESOURCE_DOES_NOT_EXIST';
     throw new CommandError(isMissing ? 3 : 1, error.message + hintFor(error), { cause: error });
   }
-}
-
-/** What the file system says names the file and what is wrong with it. */
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error;
 }
 
 function hintFor(error: MlflowError): string {
